@@ -1,0 +1,80 @@
+/**
+ * Firestore (Native mode) over gRPC, for Google's unmodified client.
+ *
+ * Not imitated, answered with UNIMPLEMENTED: Listen, Write, PartitionQuery, ExecutePipeline, the
+ * single-document CreateDocument, UpdateDocument and DeleteDocument (the client commits instead),
+ * vector search, Query Explain, ListDocuments in the past or ordered by fields.
+ * Not imitated, without an error: TTL deletion (expired documents stay, as they may in production),
+ * security rules and IAM, write-rate limits, the index of a long string being cut at 1,500 bytes,
+ * and the bill for a `verify` write. Reads in the past reach back 10,000 changes at most, and not
+ * beyond the last restart.
+ */
+import type { Clock } from '../kernel/clock.ts';
+import type { Service } from '../kernel/grpc.ts';
+import type { Journal } from '../kernel/journal.ts';
+import type { Meter } from '../kernel/meter.ts';
+import { batchGetDocuments } from './batch-get-documents.ts';
+import { batchWrite } from './batch-write.ts';
+import { beginTransaction } from './begin-transaction.ts';
+import { commit } from './commit.ts';
+import { createIndexCheck, type IndexDefinitions } from './composite-indexes.ts';
+import type { Database } from './database.ts';
+import type { DocumentState, StoredDocument } from './document.ts';
+import { createDocuments } from './documents.ts';
+import { getDocument } from './get-document.ts';
+import { listCollectionIds } from './list-collection-ids.ts';
+import { listDocuments } from './list-documents.ts';
+import { createLocks } from './locks.ts';
+import { rollback } from './rollback.ts';
+import { runAggregationQuery } from './run-aggregation-query.ts';
+import { runQuery } from './run-query.ts';
+import { createTimeline } from './timestamps.ts';
+import { createTransactions } from './transactions.ts';
+
+export type { IndexDefinitions } from './composite-indexes.ts';
+export type { StoredDocument } from './document.ts';
+
+interface Parts {
+  readonly journal: Journal;
+  readonly meter: Meter;
+  readonly clock: Clock;
+  readonly indexes: IndexDefinitions;
+}
+
+export interface Firestore extends Service {
+  /** Every stored document by its full name, for tests to look at without paying for reads. */
+  snapshot(): Map<string, StoredDocument>;
+}
+
+export function createFirestore({ journal, meter, clock, indexes }: Parts): Firestore {
+  const documents = createDocuments(journal.table<DocumentState>('firestore.documents'));
+  const timeline = createTimeline(clock, documents.lastUpdateTime);
+  const locks = createLocks(clock);
+  const database: Database = {
+    documents,
+    timeline,
+    locks,
+    transactions: createTransactions(clock, timeline, locks),
+    indexCheck: createIndexCheck(indexes),
+    meter,
+  };
+  return {
+    package: '@google-cloud/firestore-api',
+    name: 'google.firestore.v1.Firestore',
+    unary: {
+      BatchWrite: batchWrite(database),
+      BeginTransaction: beginTransaction(database),
+      Commit: commit(database),
+      GetDocument: getDocument(database),
+      ListCollectionIds: listCollectionIds(database),
+      ListDocuments: listDocuments(database),
+      Rollback: rollback(database),
+    },
+    serverStream: {
+      BatchGetDocuments: batchGetDocuments(database),
+      RunAggregationQuery: runAggregationQuery(database),
+      RunQuery: runQuery(database),
+    },
+    snapshot: () => new Map([...documents.all()].map((document) => [document.name, document])),
+  };
+}

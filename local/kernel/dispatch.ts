@@ -1,0 +1,98 @@
+import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+
+import type { Clock } from './clock.ts';
+import type { Faults } from './faults.ts';
+
+export interface Dispatch {
+  readonly url: string;
+  /** Defaults to POST. */
+  readonly method?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** How long the target may take to answer in full, by the embedded cloud's clock. */
+  readonly deadlineMs: number;
+  /** Whether the interim status 102 is an answer already, as it is to Pub/Sub. */
+  readonly processingIsAnswer?: boolean;
+}
+
+/** What became of a request; only `answered` came from the target. */
+export type Delivery =
+  | { readonly kind: 'answered'; readonly status: number; readonly headers: IncomingHttpHeaders }
+  | { readonly kind: 'unreachable'; readonly reason: string }
+  | { readonly kind: 'timed-out' }
+  /** An injected crash has killed the target, before or while it worked on this. */
+  | { readonly kind: 'crashed' };
+
+/** Sends what Cloud Tasks, Pub/Sub push and Cloud Scheduler deliver. */
+export interface Dispatcher {
+  /** Never rejects. Redirects are not followed. */
+  send(dispatch: Dispatch): Promise<Delivery>;
+  /** Ends the holding of requests that `isHeld` began. */
+  release(): void;
+  /** Breaks every connection; what was under way becomes `unreachable`. */
+  close(): void;
+}
+
+/** Plain HTTP over kept connections: the targets are local, so no egress rule applies. */
+export function createDispatcher(parts: {
+  readonly clock: Clock;
+  readonly faults: Faults;
+  /** Send nothing before `release()`: for targets that start later than the embedded cloud. */
+  readonly isHeld?: boolean;
+}): Dispatcher {
+  const { clock, faults } = parts;
+  const agent = new Agent({ keepAlive: true });
+  const underWay = new Set<(delivery: Delivery) => void>();
+  const stopListening = faults.onCrash(() => {
+    for (const settle of [...underWay]) settle({ kind: 'crashed' });
+  });
+
+  let release = () => {};
+  const released = parts.isHeld
+    ? new Promise<void>((resolve) => void (release = resolve))
+    : Promise.resolve();
+
+  const exchange = (dispatch: Dispatch) =>
+    new Promise<Delivery>((resolve) => {
+      if (faults.crashed) return resolve({ kind: 'crashed' });
+      const settle = (delivery: Delivery) => {
+        if (!underWay.delete(settle)) return;
+        timer.cancel();
+        if (delivery.kind !== 'answered') outgoing.destroy();
+        resolve(delivery);
+      };
+      const outgoing = request(dispatch.url, {
+        agent,
+        method: dispatch.method ?? 'POST',
+        headers: { ...dispatch.headers, 'content-length': dispatch.body?.length ?? 0 },
+      });
+      underWay.add(settle);
+      const timer = clock.at(clock.nowMs() + dispatch.deadlineMs, () =>
+        settle({ kind: 'timed-out' }),
+      );
+      const fail = (error: Error) => settle({ kind: 'unreachable', reason: error.message });
+      outgoing.on('error', fail);
+      outgoing.on('information', ({ statusCode: status, headers }) => {
+        if (status === 102 && dispatch.processingIsAnswer)
+          settle({ kind: 'answered', status, headers });
+      });
+      outgoing.on('response', (answer) => {
+        answer.on('error', fail);
+        answer.on('end', () =>
+          settle({ kind: 'answered', status: answer.statusCode ?? 0, headers: answer.headers }),
+        );
+        answer.resume();
+      });
+      outgoing.end(dispatch.body);
+    }).catch((error: unknown): Delivery => ({ kind: 'unreachable', reason: String(error) }));
+
+  return {
+    send: (dispatch) => released.then(() => exchange(dispatch)),
+    release: () => release(),
+    close() {
+      stopListening();
+      for (const settle of [...underWay]) settle({ kind: 'unreachable', reason: 'shut down' });
+      agent.destroy();
+    },
+  };
+}

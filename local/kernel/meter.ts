@@ -1,0 +1,53 @@
+/** What Google would bill, counted exactly. Firestore counts as its price list does: an empty query is one read. */
+export interface Usage {
+  reads: number;
+  writes: number;
+  deletes: number;
+  tasks: number;
+  messages: number;
+  kmsOperations: number;
+  /** Calls per RPC, by its short name: `{ Commit: 3, CreateTask: 1 }`. */
+  rpcs: Record<string, number>;
+}
+
+const zero = (): Usage => ({
+  reads: 0,
+  writes: 0,
+  deletes: 0,
+  tasks: 0,
+  messages: 0,
+  kmsOperations: 0,
+  rpcs: {},
+});
+
+type Countable = Exclude<keyof Usage, 'rpcs'>;
+
+/** Counts billable operations of every product of one embedded cloud. */
+export class Meter {
+  #usage = zero();
+
+  count(what: Countable, n = 1): void {
+    this.#usage[what] += n;
+  }
+
+  countRpc(name: string): void {
+    this.#usage.rpcs[name] = (this.#usage.rpcs[name] ?? 0) + 1;
+  }
+
+  /** The usage so far, as a copy. */
+  read(): Usage {
+    return structuredClone(this.#usage);
+  }
+
+  /** Forgets everything counted so far. */
+  reset(): void {
+    this.#usage = zero();
+  }
+
+  /** Runs `work` and returns what it alone cost; nothing else may run meanwhile. */
+  async measure<T>(work: () => Promise<T>): Promise<{ result: T; usage: Usage }> {
+    this.reset();
+    const result = await work();
+    return { result, usage: this.read() };
+  }
+}

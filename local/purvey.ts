@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+import { type Config, loadConfig } from '../shared/runtime/config.ts';
+import { manifest } from '../shared/runtime/manifest.ts';
+import type { Log } from '../shared/runtime/log.ts';
+import { type Cloud, startCloud } from './cloud.ts';
+import { openFrontDoor } from './front-door.ts';
+import { type Host, hostFunctions } from './host.ts';
+import type { Clock } from './kernel/clock.ts';
+import { provision } from './provision.ts';
+
+export interface Purvey {
+  /** Where the API answers, without a trailing slash. */
+  readonly url: string;
+  readonly operatorKey: string;
+  readonly config: Config;
+  readonly cloud: Cloud;
+  readonly services: Host['services'];
+  /** True when the file held an earlier start's data. */
+  readonly resumed: boolean;
+  /** Gives up the functions' process and starts another on the same cloud, as after a crash. */
+  restartFunctions(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface PurveyOptions {
+  /** HTTP port; 0 picks a free one. */
+  readonly port: number;
+  /** The SQLite file that holds all state; in memory when absent. */
+  readonly file?: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Overrides of the environment, e.g. `ALLOW_INSECURE_ENDPOINTS`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+const PROJECT = 'purvey-local';
+
+/** A whole installation in this process: embedded cloud, every function, front door. */
+export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
+  // Google's clients look for a metadata server on their first call; there is none here to find.
+  process.env['METADATA_SERVER_DETECTION'] ??= 'none';
+  let cloud: Cloud | undefined;
+  const door = await openFrontDoor(options.port, () => cloud?.identity.jwks());
+  try {
+    cloud = await startCloud({
+      project: PROJECT,
+      indexes: JSON.parse(
+        readFileSync(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
+      ),
+      ...(options.file !== undefined && { file: options.file }),
+      ...(options.clock && { clock: options.clock }),
+    });
+    const started = cloud;
+    const url = `http://127.0.0.1:${door.port}`;
+    const { secrets, resumed } = installationSecrets(started, options.env ?? {});
+    const config = loadConfig({
+      GOOGLE_CLOUD_PROJECT: PROJECT,
+      PURVEY_FUNCTION_URL: `${url}/_functions/{name}`,
+      PURVEY_PUBLIC_URL: url,
+      OIDC_JWKS_URL: `${url}/_functions/jwks`,
+      PURVEY_CLOUD_ENDPOINT: `127.0.0.1:${started.port}`,
+      ...options.env,
+      PURVEY_ENV: 'local',
+      PURVEY_OPERATOR_KEY: secrets.operator_key,
+      PURVEY_HMAC_KEY: secrets.hmac_key,
+    });
+    await provision(manifest(), config);
+    const now = () => new Date(started.clock.nowMs());
+    const parts = { now, ...(options.log && { log: options.log }) };
+    let host = await hostFunctions(manifest(), config, parts);
+    door.serve(host.functions, manifest());
+    return {
+      url,
+      operatorKey: secrets.operator_key,
+      config,
+      cloud: started,
+      resumed,
+      get services() {
+        return host.services;
+      },
+      async restartFunctions() {
+        const old = host;
+        host = await hostFunctions(manifest(), config, parts);
+        started.faults.revive();
+        door.serve(host.functions, manifest());
+        await old.services.close();
+      },
+      async close() {
+        await door.close();
+        await host.services.close();
+        await started.close();
+      },
+    };
+  } catch (error) {
+    await door.close();
+    await cloud?.close();
+    throw error;
+  }
+}
+
+/** The keys that belong to one installation, kept in its file. `PURVEY_OPERATOR_KEY` wins over the kept one. */
+function installationSecrets(cloud: Cloud, env: Readonly<Record<string, string | undefined>>) {
+  const table = cloud.journal.table<string>('installation');
+  const kept = new Map(table.load());
+  const secretOf = (name: string, make: () => string) => {
+    const value = kept.get(name) ?? make();
+    if (!kept.has(name)) table.put(name, value);
+    return value;
+  };
+  const secrets = {
+    operator_key:
+      env['PURVEY_OPERATOR_KEY'] ??
+      secretOf('operator_key', () => `pv_op_${randomBytes(32).toString('hex')}`),
+    hmac_key: secretOf('hmac_key', () => randomBytes(32).toString('hex')),
+  };
+  return { secrets, resumed: kept.size > 0 };
+}

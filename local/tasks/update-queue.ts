@@ -1,0 +1,17 @@
+import { applyMask } from '../kernel/field-mask.ts';
+import { parseQueue, queueToWire } from './queue-settings.ts';
+import type { TasksState } from './state.ts';
+import type { UpdateQueueRequest, WireQueue } from './wire.ts';
+
+/** Creates the queue if it does not exist, as Cloud Tasks does. */
+export const updateQueue =
+  (state: TasksState) =>
+  (request: UpdateQueueRequest): WireQueue => {
+    const update = request.queue ?? {};
+    const existing = state.queues.get(update.name ?? '');
+    if (!existing) return state.wire(state.create(parseQueue(update)));
+    const merged = applyMask(queueToWire(existing.settings), update, request.updateMask);
+    existing.configure(parseQueue({ ...merged, name: existing.settings.name }));
+    state.keep(existing);
+    return state.wire(existing);
+  };

@@ -1,0 +1,120 @@
+import { lookup as resolve } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import type { Agent, Dispatcher } from 'undici';
+
+import type { Config } from '../runtime/config.ts';
+import type { Outbound, OutboundResult } from '../runtime/services.ts';
+import { checkTarget } from './egress.ts';
+import { isForbiddenAddress } from './forbidden-address.ts';
+
+const RESPONSE_BYTES_MAX = 64 * 1024;
+const USER_AGENT = 'Purvey/1';
+
+class ForbiddenTarget extends Error {
+  override readonly name = 'ForbiddenTarget';
+}
+
+/** Fails when any answer is forbidden: a name that resolves to both is an attempt to slip through. */
+const publicLookup: LookupFunction = (hostname, options, done) => {
+  resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) return done(error, '', 0);
+    const first = addresses[0];
+    if (!first || addresses.some(({ address }) => isForbiddenAddress(address)))
+      return done(new ForbiddenTarget('resolves to an address that is not public'), '', 0);
+    if (options.all) return done(null, addresses);
+    done(null, first.address, first.family);
+  });
+};
+
+/**
+ * The only way out: one connection pool under the egress policy. `lookup` replaces name resolution in
+ * tests of that policy.
+ */
+export function createOutbound(
+  { allow_insecure_endpoints: insecure }: Pick<Config, 'allow_insecure_endpoints'>,
+  lookup: LookupFunction = publicLookup,
+): Outbound & { close: () => Promise<void> } {
+  let agent: Promise<Agent> | undefined;
+
+  async function pool(): Promise<Agent> {
+    const { Agent, buildConnector } = await import('undici');
+    const connect = buildConnector({ ...(!insecure && { lookup }), timeout: 10_000 });
+    return new Agent({
+      keepAliveTimeout: 10_000,
+      connections: 16,
+      connect: (options, done) =>
+        connect(options, (...[error, socket]) => {
+          if (error || !socket) return done(error ?? new Error('not connected'), null);
+          // Checked once more where it counts: the address we are really connected to.
+          if (!insecure && isForbiddenAddress(socket.remoteAddress ?? '')) {
+            socket.destroy();
+            return done(new ForbiddenTarget('connected to an address that is not public'), null);
+          }
+          done(null, socket);
+        }),
+    });
+  }
+
+  return {
+    async request({ url, method, headers = {}, body, timeoutMs, responseBytesMax }) {
+      const target = checkTarget(url, insecure);
+      if ('reason' in target) return { kind: 'forbidden', reason: target.reason };
+      const { request } = await import('undici');
+      agent ??= pool();
+      const signal = AbortSignal.timeout(timeoutMs);
+      try {
+        const response = await request(target.url, {
+          dispatcher: await agent,
+          method,
+          headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers },
+          ...(body !== undefined && { body }),
+          signal,
+          headersTimeout: timeoutMs,
+          bodyTimeout: timeoutMs,
+        });
+        return await read(response, responseBytesMax ?? RESPONSE_BYTES_MAX);
+      } catch (error) {
+        return failureOf(error, signal);
+      }
+    },
+    async close() {
+      await (await agent)?.destroy();
+    },
+  };
+}
+
+async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<OutboundResult> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bytesMax) {
+      response.body.destroy();
+      return { kind: 'failed', reason: 'response_too_large' };
+    }
+    chunks.push(chunk);
+  }
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [
+      name,
+      [value ?? ''].flat().join(', '),
+    ]),
+  );
+  // A compressed answer was not asked for; it stays compressed and counts as the bytes it is.
+  return {
+    kind: 'response',
+    status: response.statusCode,
+    headers,
+    body: Buffer.concat(chunks).toString('utf8'),
+  };
+}
+
+function failureOf(error: unknown, signal: AbortSignal): OutboundResult {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof ForbiddenTarget) return { kind: 'forbidden', reason: cause.message };
+  const timedOut =
+    signal.aborted ||
+    (error instanceof Error &&
+      ['HeadersTimeoutError', 'BodyTimeoutError', 'ConnectTimeoutError'].includes(error.name));
+  return { kind: 'failed', reason: timedOut ? 'timeout' : 'connection_error' };
+}

@@ -1,0 +1,52 @@
+import { type Logger, destination, pino } from 'pino';
+
+import type { Config } from './config.ts';
+
+export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
+
+/** pino's levels in Cloud Logging's words. */
+const severityOf: Record<string, string> = {
+  trace: 'DEBUG',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+  fatal: 'CRITICAL',
+};
+
+/** The shapes of every secret that Purvey issues or is given; nothing that looks like one is logged. */
+const SECRETS =
+  /(aex_[ps]k_live_|pv_org_|pv_op_|whsec_)[A-Za-z0-9+/=_-]+|(Bearer\s+)[A-Za-z0-9._~+/=-]+|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g;
+
+/** Replaces anything shaped like a secret, keeping its kind readable. */
+export const redact = (text: string): string =>
+  text.replace(
+    SECRETS,
+    (_match, kind?: string, bearer?: string) => `${kind ?? bearer ?? ''}[redacted]`,
+  );
+
+/** Structured logs as Cloud Logging reads them, on standard output or, when set, in `config.log_file`. */
+export function createLog(config: Pick<Config, 'log_level' | 'log_file' | 'environment'>): Log {
+  return pino(
+    {
+      level: config.log_level,
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ severity: severityOf[label] ?? 'DEFAULT' }) },
+      redact: {
+        paths: [
+          'authorization',
+          'api_key',
+          'api_secret',
+          'webhook_secret',
+          'operator_key',
+          'headers',
+        ],
+        censor: '[redacted]',
+      },
+      hooks: { streamWrite: redact },
+    },
+    destination({ dest: config.log_file ?? 1, sync: config.log_file === undefined, mkdir: true }),
+  );
+}

@@ -1,0 +1,23 @@
+import { type EligibilityPolicy, parseEligibilityPolicy } from '../eligibility/policy.ts';
+import { KnownMetrics, type ProviderRegistry, parseProviderRegistry } from '../providers/config.ts';
+import { readConfigFile } from './config.ts';
+
+const once = <T>(load: () => T) => {
+  let loaded: { value: T } | undefined;
+  return () => (loaded ??= { value: load() }).value;
+};
+
+/** `configs/provider-registry.yaml`, read once per instance, with `${NAME}` from the environment. */
+export const providerRegistry: () => ProviderRegistry = once(() =>
+  parseProviderRegistry(readConfigFile('provider-registry'), process.env),
+);
+
+/** `configs/known-metrics.yaml`, read once per instance. */
+export const knownMetrics: () => KnownMetrics = once(() =>
+  KnownMetrics.parse(readConfigFile('known-metrics')),
+);
+
+/** `configs/eligibility-policy.yaml`, read once per instance. */
+export const eligibilityPolicy: () => EligibilityPolicy = once(() =>
+  parseEligibilityPolicy(readConfigFile('eligibility-policy')),
+);

@@ -16,7 +16,10 @@ export function canonicalJson(value: unknown): string {
       return JSON.stringify(value);
     case 'object':
       return value === null ? 'null' : canonicalObject(value);
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
       throw new TypeError(`JSON cannot hold a ${typeof value}`);
   }
 }

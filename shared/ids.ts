@@ -32,7 +32,7 @@ export const idSchema = (kind: IdKind): z.ZodString =>
 /** An id as a caller writes it: one that we never issued is not malformed, it is just not found. */
 export const GivenId = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be an id such as prov_0123456789abcdef');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'must be an id such as prov_0123456789abcdef');
 
 const keyPrefixes = {
   provider_key: 'aex_pk_live_',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { notFound } from '../../shared/errors.ts';
-import { ProviderPath, providers } from '../../shared/providers/schema.ts';
+import { providers } from '../../shared/providers/schema.ts';
 import { OwnedProvider, PublicProvider } from '../../shared/providers/replies.ts';
 import { ownerView, publicView } from '../../shared/providers/view.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
@@ -15,10 +15,7 @@ const SHOWN = 100;
 export default endpoint('get-provider', {
   summary: 'Show a provider; its owner and the operator see all of it',
   reply: z.union([OwnedProvider, PublicProvider]),
-  handle: async ({ params }, { store, caller }) => {
-    const parsed = ProviderPath.safeParse(params);
-    if (!parsed.success) throw notFound('provider');
-    const { provider_id } = parsed.data;
+  handle: async ({ params: { provider_id = '' } }, { store, caller }) => {
     const [provider, page] = await Promise.all([
       store.get(ref(providers, provider_id)),
       store.query({

@@ -1,5 +1,4 @@
 import { notFound } from '../../shared/errors.ts';
-import { GivenId } from '../../shared/ids.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { ref } from '../../shared/store/collection.ts';
 import { SubscriptionReply } from '../../shared/subscriptions/replies.ts';
@@ -10,9 +9,7 @@ export default endpoint('get-subscription', {
   summary: 'Show a subscription, without its secret',
   reply: SubscriptionReply,
   handle: async ({ params: { subscription_id = '' } }, { store, caller }) => {
-    const found = GivenId.safeParse(subscription_id).success
-      ? await store.get(ref(subscriptions, subscription_id))
-      : null;
+    const found = await store.get(ref(subscriptions, subscription_id));
     if (!found || (caller.kind === 'provider' && caller.providerId !== found.provider_id))
       throw notFound('subscription');
     return subscriptionView(found);

@@ -70,7 +70,7 @@ export function createDocuments(table: Table<DocumentState>): Documents {
     lastUpdateTime,
     get: (name) => byName.get(name),
     all: () => byName.values(),
-    undoneSince: history.undoneSince,
+    undoneSince: (readTime) => history.undoneSince(readTime),
     indexes(scope) {
       if (scope.kind === 'collection') return collections.get(scope.path) ?? createIndexSet();
       if (scope.kind === 'all') return (everything ??= indexSetOf(byName.values()));

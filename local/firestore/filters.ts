@@ -20,16 +20,16 @@ const IN_VALUES_MAX = 30;
 const NOT_IN_VALUES_MAX = 10;
 
 /** `IN_ONE` is one value of an `in`: like `EQUAL`, except that null and NaN match nothing. */
-type Operator =
-  | 'EQUAL'
-  | 'IN_ONE'
-  | 'ARRAY_CONTAINS'
-  | 'LESS_THAN'
-  | 'LESS_THAN_OR_EQUAL'
-  | 'GREATER_THAN'
-  | 'GREATER_THAN_OR_EQUAL'
-  | 'NOT_EQUAL'
-  | 'NOT_IN';
+type Operator = 'EQUAL' | 'IN_ONE' | 'ARRAY_CONTAINS' | 'NOT_EQUAL' | 'NOT_IN' | RangeOperator;
+type RangeOperator = keyof typeof RANGES;
+
+/** What a value's order relative to the bound must be. */
+const RANGES = {
+  LESS_THAN: (order: number) => order < 0,
+  LESS_THAN_OR_EQUAL: (order: number) => order <= 0,
+  GREATER_THAN: (order: number) => order > 0,
+  GREATER_THAN_OR_EQUAL: (order: number) => order >= 0,
+};
 
 export interface Condition {
   readonly path: FieldPath;
@@ -93,7 +93,7 @@ function limited(disjuncts: Conjunction[]): Conjunction[] {
 }
 
 function unaryCondition(op: string | undefined, path: FieldPath): Condition {
-  switch (op) {
+  switch (op ?? '') {
     case 'IS_NULL':
       return { path, op: 'EQUAL', value: NULL };
     case 'IS_NAN':
@@ -189,24 +189,15 @@ export function holds({ path, op, value }: Condition, document: StoredDocument):
         !isNull(actual) &&
         !elementsOf(value).some((other) => isNull(other) || equalValues(actual, other))
       );
-    default:
-      return inRange(op, actual, value);
-  }
-}
-
-function inRange(op: Operator, actual: Value, bound: Value): boolean {
-  if (typeRank(actual) !== typeRank(bound) || isNaNValue(actual) !== isNaNValue(bound))
-    return false;
-  const order = compareValues(actual, bound);
-  switch (op) {
     case 'LESS_THAN':
-      return order < 0;
     case 'LESS_THAN_OR_EQUAL':
-      return order <= 0;
     case 'GREATER_THAN':
-      return order > 0;
-    default:
-      return order >= 0;
+    case 'GREATER_THAN_OR_EQUAL':
+      return (
+        typeRank(actual) === typeRank(value) &&
+        isNaNValue(actual) === isNaNValue(value) &&
+        RANGES[op](compareValues(actual, value))
+      );
   }
 }
 
@@ -215,18 +206,11 @@ function inRange(op: Operator, actual: Value, bound: Value): boolean {
  * within or undecided. It never decreases along the value order, so indexes can be cut by it.
  */
 export function sideOfRange({ op, value }: Condition, actual: Value): number {
-  const order = compareValues(actual, value);
+  if (!isRange(op)) return 0;
   const ranks = typeRank(actual) - typeRank(value);
-  switch (op) {
-    case 'LESS_THAN':
-      return ranks < 0 ? -1 : order < 0 ? 0 : 1;
-    case 'LESS_THAN_OR_EQUAL':
-      return ranks < 0 ? -1 : order <= 0 ? 0 : 1;
-    case 'GREATER_THAN':
-      return ranks > 0 ? 1 : order > 0 ? 0 : -1;
-    case 'GREATER_THAN_OR_EQUAL':
-      return ranks > 0 ? 1 : order >= 0 ? 0 : -1;
-    default:
-      return 0;
-  }
+  if (ranks !== 0) return ranks;
+  if (RANGES[op](compareValues(actual, value))) return 0;
+  return op.startsWith('LESS') ? 1 : -1;
 }
+
+const isRange = (op: Operator): op is RangeOperator => op in RANGES;

@@ -36,7 +36,7 @@ export function parseTransform(wire: WireTransform): Transform {
 }
 
 function applierOf(wire: WireTransform): Transform['apply'] {
-  switch (wire.transformType) {
+  switch (wire.transformType ?? '') {
     case 'setToServerValue':
       return (_current, commitTime) => plain(ofMicros(Math.floor(commitTime / 1000) * 1000));
     case 'increment':

@@ -69,7 +69,7 @@ export const elementsOf = (value: Value | undefined): readonly Value[] =>
 
 /** Fills in what the wire leaves out and cuts timestamps to microseconds, as the server does. */
 export function fromWire(wire: WireValue): Value {
-  switch (wire.valueType) {
+  switch (wire.valueType ?? 'nullValue') {
     case 'booleanValue':
       return { valueType: 'booleanValue', booleanValue: wire.booleanValue ?? false };
     case 'integerValue':

@@ -63,7 +63,7 @@ function parseWrite(wire: WireWrite, database: string | undefined): Write {
 }
 
 function parseChange(wire: WireWrite): Change {
-  switch (wire.operation) {
+  switch (wire.operation ?? '') {
     case 'delete':
       return { kind: 'delete' };
     case 'verify':

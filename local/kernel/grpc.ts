@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import {
+  Metadata,
   type sendUnaryData,
   Server,
   ServerCredentials,
@@ -134,7 +135,11 @@ export async function serveGrpc(
             for (const message of messages) call.write(message);
             call.end();
           },
-          (error: unknown) => call.emit('error', asRpcError(error)),
+          (error: unknown) => {
+            // Google's clients repeat a stream that fails before its headers, whatever the failure.
+            call.sendMetadata(new Metadata());
+            call.emit('error', asRpcError(error));
+          },
         );
       };
     }

@@ -10,7 +10,10 @@ export const createTopic =
     if (request.schemaSettings || request.ingestionDataSourceSettings)
       throw new RpcError('UNIMPLEMENTED', 'Schemas and ingestion are not imitated.');
     if (state.topics.has(name))
-      throw new RpcError('ALREADY_EXISTS', `Resource already exists in the project (resource=${name}).`);
+      throw new RpcError(
+        'ALREADY_EXISTS',
+        `Resource already exists in the project (resource=${name}).`,
+      );
     const topic = { name, labels: { ...request.labels } };
     state.keepTopic(topic);
     return topic;

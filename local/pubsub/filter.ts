@@ -10,8 +10,7 @@ const TOKEN =
 const invalid = (why: string) =>
   new RpcError('INVALID_ARGUMENT', `Invalid filter expression: ${why}.`);
 
-const ESCAPE =
-  /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|(.))/g;
+const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([0-3][0-7]{2})|(.))/g;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
 
 const unquote = (token: string) =>

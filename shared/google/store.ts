@@ -15,7 +15,7 @@ import { type Ref, collection, pathIn, ref } from '../store/collection.ts';
 import type { Docs, Rule, Write } from '../store/decision.ts';
 import type { Clients } from './clients.ts';
 import { decode, encode } from './codec.ts';
-import { cursorOf, valuesOf } from './cursor.ts';
+import { cursorOf, valuesOf } from '../runtime/cursor.ts';
 import { type OutboxEntry, handOn, outboxEntries, outboxEntry } from './outbox.ts';
 
 type Refs = Record<string, Ref<unknown>>;
@@ -159,10 +159,11 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
     },
 
     async query(query) {
-      const { orderBy, limit, cursor } = query;
+      const { orderBy, limit, cursor, afterId } = query;
       let built = await firestoreQuery(query);
       if (orderBy) built = built.orderBy(orderBy.field, orderBy.descending ? 'desc' : 'asc');
       built = built.orderBy('__name__', orderBy?.descending ? 'desc' : 'asc');
+      if (afterId !== undefined) built = built.startAfter(afterId);
       if (cursor !== undefined) built = built.startAfter(...valuesOf(cursor, orderBy ? 2 : 1));
       const { docs } = await built.limit(limit).get();
       const last = docs.length === limit ? docs.at(-1) : undefined;

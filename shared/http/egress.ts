@@ -29,5 +29,5 @@ export function checkTarget(text: string, insecure: boolean): { url: URL } | { r
 
 /** Names that never leave the machine or the network; resolving them would prove the same, later. */
 const isLocalName = (host: string): boolean =>
-  /(^|\.)(localhost|local|internal|home\.arpa)\.?$/.test(host) ||
-  !host.replace(/\.$/, '').includes('.');
+  /(^|\.)(localhost|local|internal|home\.arpa)\.*$/.test(host) ||
+  !host.replace(/\.+$/, '').includes('.');

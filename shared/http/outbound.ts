@@ -1,4 +1,4 @@
-import { lookup as resolve } from 'node:dns';
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Agent, Dispatcher } from 'undici';
 
@@ -14,31 +14,37 @@ class ForbiddenTarget extends Error {
   override readonly name = 'ForbiddenTarget';
 }
 
-/** Fails when any answer is forbidden: a name that resolves to both is an attempt to slip through. */
-const publicLookup: LookupFunction = (hostname, options, done) => {
-  resolve(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return done(error, '', 0);
-    const first = addresses[0];
-    if (!first || addresses.some(({ address }) => isForbiddenAddress(address)))
-      return done(new ForbiddenTarget('resolves to an address that is not public'), '', 0);
-    if (options.all) return done(null, addresses);
-    done(null, first.address, first.family);
-  });
-};
+/** How a name becomes addresses: `dns.lookup` asked for all of them. */
+type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  done: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void;
 
-/**
- * The only way out: one connection pool under the egress policy. `lookup` replaces name resolution in
- * tests of that policy.
- */
+/** Fails when any answer is forbidden: a name that resolves to both is an attempt to slip through. */
+const publicLookup =
+  (resolve: Resolve): LookupFunction =>
+  (hostname, options, done) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return done(error, '', 0);
+      const first = addresses[0];
+      if (!first || addresses.some(({ address }) => isForbiddenAddress(address)))
+        return done(new ForbiddenTarget('resolves to an address that is not public'), '', 0);
+      if (options.all) return done(null, addresses);
+      done(null, first.address, first.family);
+    });
+  };
+
+/** The only way out: one connection pool under the egress policy. */
 export function createOutbound(
   { allow_insecure_endpoints: insecure }: Pick<Config, 'allow_insecure_endpoints'>,
-  lookup: LookupFunction = publicLookup,
+  resolve: Resolve = lookup,
 ): Outbound & { close: () => Promise<void> } {
   let agent: Promise<Agent> | undefined;
 
   async function pool(): Promise<Agent> {
     const { Agent, buildConnector } = await import('undici');
-    const connect = buildConnector({ ...(!insecure && { lookup }), timeout: 10_000 });
+    const connect = buildConnector({ ...(!insecure && { lookup: publicLookup(resolve) }), timeout: 10_000 });
     return new Agent({
       keepAliveTimeout: 10_000,
       connections: 16,
@@ -87,11 +93,9 @@ async function read(response: Dispatcher.ResponseData, bytesMax: number): Promis
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    if (bytesMax === 0) break;
     size += chunk.length;
-    if (size > bytesMax) {
-      response.body.destroy();
-      return { kind: 'failed', reason: 'response_too_large' };
-    }
+    if (size > bytesMax) return { kind: 'failed', reason: 'response_too_large' };
     chunks.push(chunk);
   }
   const headers = Object.fromEntries(

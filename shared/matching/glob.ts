@@ -9,8 +9,8 @@
  * @throws {SyntaxError} when the pattern is malformed
  */
 export function globMatches(pattern: string, name: string): boolean {
-  let rest: readonly string[] = [...name];
-  const chunks = chunksOf([...pattern]);
+  let rest: readonly string[] = Array.from(name);
+  const chunks = chunksOf(Array.from(pattern));
   for (const [index, { star, tokens }] of chunks.entries()) {
     const isLast = index === chunks.length - 1;
     if (star && tokens.length === 0) return !rest.includes('/');
@@ -23,7 +23,7 @@ export function globMatches(pattern: string, name: string): boolean {
 
 export function isWellFormedGlob(pattern: string): boolean {
   try {
-    chunksOf([...pattern]);
+    chunksOf(Array.from(pattern));
     return true;
   } catch {
     return false;
@@ -74,7 +74,7 @@ function chunksOf(pattern: readonly string[]): Chunk[] {
 }
 
 function tokenAt(pattern: readonly string[], at: number): [Token, next: number] {
-  switch (pattern[at]) {
+  switch (pattern[at] ?? '') {
     case '?':
       return [(character) => character !== '/', at + 1];
     case '[':

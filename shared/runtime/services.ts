@@ -30,6 +30,8 @@ export interface Query<Doc> {
   readonly limit: number;
   /** Opaque, from an earlier page of the same query. */
   readonly cursor?: string | undefined;
+  /** Instead of a cursor, for a query in id order: the id after which to begin. */
+  readonly afterId?: string | undefined;
 }
 
 export interface Page<Doc> {
@@ -102,7 +104,7 @@ export interface OutboundRequest {
   readonly body?: string;
   /** The whole call, connecting and reading included. */
   readonly timeoutMs: number;
-  /** Bytes of the decompressed answer that are read at most. Defaults to 64 KiB. */
+  /** Bytes of the answer that are read at most, 64 KiB by default; 0 asks for status and headers only. */
   readonly responseBytesMax?: number;
 }
 

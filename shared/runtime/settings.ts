@@ -1,4 +1,4 @@
-import { type EligibilityPolicy, parseEligibilityPolicy } from '../eligibility/policy.ts';
+import { type EligibilityPolicy, parseEligibilityPolicy, policyVersion } from '../eligibility/policy.ts';
 import { KnownMetrics, type ProviderRegistry, parseProviderRegistry } from '../providers/config.ts';
 import { readConfigFile } from './config.ts';
 
@@ -17,7 +17,10 @@ export const knownMetrics: () => KnownMetrics = once(() =>
   KnownMetrics.parse(readConfigFile('known-metrics')),
 );
 
-/** `configs/eligibility-policy.yaml`, read once per instance. */
-export const eligibilityPolicy: () => EligibilityPolicy = once(() =>
-  parseEligibilityPolicy(readConfigFile('eligibility-policy')),
+/** `configs/eligibility-policy.yaml` with its content hash, read once per instance. */
+export const eligibilityPolicy: () => { policy: EligibilityPolicy; policy_version: string } = once(
+  () => {
+    const policy = parseEligibilityPolicy(readConfigFile('eligibility-policy'));
+    return { policy, policy_version: policyVersion(policy) };
+  },
 );

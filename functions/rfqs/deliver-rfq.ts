@@ -1,0 +1,106 @@
+import { z } from 'zod';
+
+import { type Delivery, deliveryRef, messageId } from '../../shared/rfqs/delivery.ts';
+import { quotesUrl } from '../../shared/rfqs/invitation.ts';
+import type { AttemptOutcome } from '../../shared/rfqs/next-delivery.ts';
+import { recordAttempt, recordAttemptRefs } from '../../shared/rfqs/record-attempt.ts';
+import { type Rfq, rfqs } from '../../shared/rfqs/schema.ts';
+import { type TaskContext, task } from '../../shared/runtime/task.ts';
+import { ref } from '../../shared/store/collection.ts';
+import { endSubscription, endSubscriptionRefs } from '../../shared/subscriptions/end.ts';
+import { type Subscription, subscriptions } from '../../shared/subscriptions/schema.ts';
+import { secretAad } from '../../shared/subscriptions/secret-aad.ts';
+import { matches } from '../../shared/matching/schema.ts';
+import { attemptOutcome } from '../../shared/webhooks/attempt-outcome.ts';
+import { rfqPublished } from '../../shared/webhooks/rfq-published.ts';
+import { sign } from '../../shared/webhooks/sign.ts';
+
+/** How long a webhook may take to answer. */
+const WEBHOOK_MS = 10_000;
+/** A task may come this much before its time by our clock; earlier it is a duplicate of the last one. */
+const EARLY_MS = 2_000;
+
+export default task('deliver-rfq', {
+  summary: 'Send one RFQ to one provider by signed webhook, and plan the next attempt if it fails',
+  payload: z.object({
+    rfq_id: z.string(),
+    provider_id: z.string(),
+    subscription_id: z.string(),
+    n: z.int().nonnegative(),
+  }),
+  handle: async ({ n, ...recipient }, context) => {
+    const { store, command, at, log } = context;
+    const { rfq, delivery, subscription, match } = await store.getAll({
+      rfq: ref(rfqs, recipient.rfq_id),
+      delivery: deliveryRef(recipient),
+      subscription: ref(subscriptions, recipient.subscription_id),
+      match: ref(matches, recipient.provider_id),
+    });
+    if (!rfq) return log.error(recipient, 'delivery dropped: there is no such RFQ');
+    if (isSettled(delivery, at)) return;
+    const url = match?.subscriptions.find(
+      (each) => each.subscription_id === recipient.subscription_id,
+    )?.webhook_url;
+    const outcome = await attempt(rfq, subscription, url ?? null, recipient, context);
+    log.info({ event: 'rfq.delivery_attempted', ...recipient, n, outcome }, `delivery ${outcome.kind}`);
+
+    const recording = command({ recipient, n, outcome });
+    // The usual case costs one write: delivered at once, appended under its own id.
+    if (!delivery && outcome.kind === 'delivered') {
+      const { reply } = recordAttempt({ rfq, delivery }, recording);
+      if (await store.append(deliveryRef(recipient), reply.delivery)) return;
+    }
+    const { reply } = await store.apply(recording, recordAttemptRefs(recording), recordAttempt);
+    if (!reply.disable_subscription) return;
+    const ending = command({
+      subscription_id: recipient.subscription_id,
+      provider_id: recipient.provider_id,
+      as: 'DISABLED' as const,
+    });
+    await store.apply(ending, endSubscriptionRefs(ending), endSubscription);
+  },
+});
+
+/** Nothing to do: it has ended, or its next attempt is not due and this is a duplicate of the last. */
+const isSettled = (delivery: Delivery | null, at: Date): boolean =>
+  delivery !== null &&
+  (delivery.progress.state !== 'retrying' ||
+    Date.parse(delivery.progress.next_attempt_at) > at.getTime() + EARLY_MS);
+
+async function attempt(
+  rfq: Rfq,
+  subscription: Subscription | null,
+  url: string | null,
+  recipient: { rfq_id: string; provider_id: string; subscription_id: string },
+  { vault, outbound, config, now }: TaskContext,
+): Promise<AttemptOutcome> {
+  const hopeless = (reason_code: string, message: string): AttemptOutcome => ({
+    kind: 'failed',
+    reason_code,
+    message,
+    http_status: null,
+    retryable: false,
+  });
+  if (rfq.status !== 'OPEN' || Date.parse(rfq.bid_deadline) <= now().getTime())
+    return hopeless('rfq_closed', 'the RFQ closed before it could be delivered');
+  if (subscription?.status !== 'ACTIVE' || url === null)
+    return hopeless('subscription_ended', 'the subscription has ended or has no webhook');
+  const secrets = await Promise.all(
+    subscription.secrets
+      .filter(({ expires_at }) => expires_at === null || expires_at > now().toISOString())
+      .map(({ ciphertext }) => vault.open(ciphertext, secretAad(subscription.subscription_id))),
+  );
+  // The same body for every attempt: what was decided once is told the same way.
+  const payload = rfqPublished(rfq, quotesUrl(config.public_url, rfq.rfq_id), new Date(rfq.created_at));
+  const body = JSON.stringify(payload);
+  const headers = sign({ id: messageId(recipient), at: now(), body }, secrets);
+  const result = await outbound.request({
+    url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+    timeoutMs: WEBHOOK_MS,
+    responseBytesMax: 0,
+  });
+  return attemptOutcome(result, now());
+}

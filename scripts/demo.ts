@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+
+import { playDemo } from './demo/story.ts';
+
+const USAGE = `Usage: npm run demo [-- options]
+
+Plays the first story: seven agents register, a buyer asks for quotes, exactly the eligible agents are
+told by signed webhook, and the cheapest valid quote wins. Takes about 20 seconds, because one agent
+fails twice and is tried again. The exit code is 0 when everything went as it should, else 1.
+
+  --url URL            play on a running instance (default: $PURVEY_URL, else an instance of its own,
+                       which forgets everything at the end)
+  --operator-key KEY   that instance's operator key, as \`npm start\` prints it
+                       (default: $PURVEY_OPERATOR_KEY)
+  --help               show this
+
+The agents listen on this machine's loopback, so a running instance must be on this machine too.`;
+
+interface Stage {
+  readonly url: string;
+  readonly operatorKey: string;
+  close(): Promise<void>;
+}
+
+async function ownStage(): Promise<Stage> {
+  console.log('Starting an instance for the demo …');
+  const { startPurvey } = await import('../local/purvey.ts');
+  return startPurvey({
+    port: 0,
+    env: { ALLOW_INSECURE_ENDPOINTS: 'true', PURVEY_LOG_LEVEL: 'silent' },
+  });
+}
+
+function givenStage(url: string, operatorKey: string | undefined): Stage {
+  if (!URL.canParse(url)) throw new Error(`--url must be an address, not "${url}".`);
+  if (!operatorKey)
+    throw new Error('Give --operator-key (or PURVEY_OPERATOR_KEY) too: `npm start` prints it.');
+  return { url, operatorKey, close: async () => {} };
+}
+
+async function run(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      url: { type: 'string' },
+      'operator-key': { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const url = values.url ?? process.env['PURVEY_URL'];
+  const operatorKey = values['operator-key'] ?? process.env['PURVEY_OPERATOR_KEY'];
+  if (values['operator-key'] !== undefined && !url)
+    throw new Error('--operator-key needs --url: the address of the instance it belongs to.');
+  const stage = url ? givenStage(url, operatorKey) : await ownStage();
+  try {
+    await playDemo(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+try {
+  await run();
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

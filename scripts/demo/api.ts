@@ -1,0 +1,254 @@
+import { z } from 'zod';
+
+import type { Offer } from './agents.ts';
+
+/** Purvey answered with an error. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly status: number;
+  readonly code: string;
+  /** Status, code and message, as Purvey gave them. */
+  readonly reason: string;
+
+  constructor(where: string, status: number, code: string, message: string) {
+    const reason = `${status} ${code}: ${message}`;
+    super(`${where} answered ${reason}`);
+    this.status = status;
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** Purvey did not answer, or not as its documentation says. */
+export class Unusable extends Error {
+  override readonly name = 'Unusable';
+}
+
+const ErrorBody = z.object({
+  error: z.object({ code: z.string(), message: z.string(), request_id: z.string() }),
+});
+
+// Only what the story reads: fields may be added without breaking a client.
+const Registered = z.object({
+  provider_id: z.string(),
+  api_key: z.string(),
+  api_secret: z.string(),
+  status: z.string(),
+});
+const Verified = z.object({ status: z.string() });
+const Subscribed = z.object({ subscription_id: z.string(), webhook_secret: z.string() });
+const Collateral = z.object({ amount: z.string(), currency: z.string() });
+const Decision = z.object({
+  provider_id: z.string(),
+  eligible: z.boolean(),
+  reasons: z.array(z.string()),
+  score: z.number().nullable(),
+  collateral: Collateral,
+  policy_version: z.string(),
+});
+const Decisions = z.object({ decisions: z.array(Decision), next_cursor: z.string().nullish() });
+const IssuedKey = z.object({ api_key: z.string(), scopes: z.array(z.string()) });
+const Contract = z.object({
+  contract_id: z.string(),
+  provider_id: z.string(),
+  price: z.string(),
+  currency: z.string(),
+});
+const Rfq = z.object({
+  rfq_id: z.string(),
+  status: z.string(),
+  bid_deadline: z.string(),
+  counts: z.object({
+    matched: z.number(),
+    eligible: z.number(),
+    delivered: z.number(),
+    failed: z.number(),
+    pending: z.number(),
+  }),
+  audit_root: z.string().nullish(),
+});
+const Quote = z.object({
+  quote_id: z.string(),
+  provider_id: z.string(),
+  price: z.string(),
+  currency: z.string(),
+});
+const Quotes = z.object({ quotes: z.array(Quote), next_cursor: z.string().nullish() });
+const QuoteTaken = z.object({ quote_id: z.string(), status: z.string() });
+const Awarded = z.object({ status: z.string(), contracts: z.array(Contract) });
+
+export type Decision = z.infer<typeof Decision>;
+export type Quote = z.infer<typeof Quote>;
+export type Rfq = z.infer<typeof Rfq>;
+export type Contract = z.infer<typeof Contract>;
+export type Api = ReturnType<typeof connect>;
+
+interface Call {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** A path of the instance, or a whole address that the instance gave out. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const ANSWER_TIMEOUT_MS = 30_000;
+
+/** Purvey's HTTP interface as far as the story needs it, for each kind of caller. */
+export function connect(url: string, operatorKey: string) {
+  const operator = { 'x-operator-key': operatorKey };
+  const provider = (key: string) => ({ authorization: `Bearer ${key}` });
+  const buyer = (key: string) => ({ 'x-api-key': key });
+
+  async function call<T>(reply: z.ZodType<T>, { method, path, headers, body }: Call): Promise<T> {
+    const target = new URL(path, url);
+    const answer = await fetch(target, {
+      method,
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+    }).catch((cause: unknown) => {
+      throw new Unusable(`Nothing answers at ${target.origin}. Is Purvey running there?`, {
+        cause,
+      });
+    });
+    const content = parseJson(await answer.text());
+    const where = `${method} ${target.pathname}`;
+    if (!answer.ok) {
+      const refusal = ErrorBody.safeParse(content);
+      if (!refusal.success)
+        throw new Unusable(`${where} answered ${answer.status} without an error.`);
+      const { code, message } = refusal.data.error;
+      throw new Refused(where, answer.status, code, message);
+    }
+    const parsed = reply.safeParse(content);
+    if (parsed.success) return parsed.data;
+    throw new Unusable(`${where} answered in an unknown form.\n${z.prettifyError(parsed.error)}`);
+  }
+
+  /** All pages of a list. */
+  async function pages<T>(path: string, headers: Call['headers'], read: PageReader<T>) {
+    const items: T[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const query = cursor ? `?limit=100&cursor=${encodeURIComponent(cursor)}` : '?limit=100';
+      const page = read(await call(z.unknown(), { method: 'GET', path: path + query, headers }));
+      items.push(...page.items);
+      cursor = page.next;
+    } while (cursor);
+    return items;
+  }
+
+  return {
+    registerProvider: (body: object) =>
+      call(Registered, { method: 'POST', path: '/v1/providers', headers: {}, body }),
+
+    verifyProvider: (providerId: string) =>
+      call(Verified, {
+        method: 'POST',
+        path: `/internal/v1/providers/${providerId}/verify`,
+        headers: operator,
+        body: { verification_type: 'identity', verified: true, notes: 'Demo' },
+      }),
+
+    recordScore: (providerId: string, score: number) =>
+      call(z.unknown(), {
+        method: 'POST',
+        path: `/internal/v1/providers/${providerId}/scores`,
+        headers: operator,
+        body: { score, source: 'demo' },
+      }),
+
+    deposit: (providerId: string, amount: string, currency: string) =>
+      call(z.unknown(), {
+        method: 'POST',
+        path: `/internal/v1/providers/${providerId}/collateral`,
+        headers: operator,
+        body: { kind: 'deposit', amount, currency, reference: 'demo-deposit' },
+      }),
+
+    subscribe: (key: string, providerId: string, categories: readonly string[], webhook: string) =>
+      call(Subscribed, {
+        method: 'POST',
+        path: '/v1/subscriptions',
+        headers: provider(key),
+        body: {
+          provider_id: providerId,
+          categories,
+          delivery: { method: 'webhook', webhook_url: webhook },
+        },
+      }),
+
+    cancelSubscription: (key: string, subscriptionId: string) =>
+      call(z.unknown(), {
+        method: 'DELETE',
+        path: `/v1/subscriptions/${subscriptionId}`,
+        headers: provider(key),
+      }),
+
+    eligibility: (key: string, providerId: string) =>
+      call(Decision, {
+        method: 'GET',
+        path: `/v1/providers/${providerId}/eligibility`,
+        headers: provider(key),
+      }),
+
+    createOrg: (slug: string, name: string) =>
+      call(z.unknown(), {
+        method: 'POST',
+        path: '/api/v1/orgs',
+        headers: operator,
+        body: { org_slug: slug, name, plan: 'starter' },
+      }),
+
+    issueOrgKey: (slug: string, scopes: readonly string[]) =>
+      call(IssuedKey, {
+        method: 'POST',
+        path: `/api/v1/orgs/${slug}/keys`,
+        headers: operator,
+        body: { name: 'demo', scopes },
+      }),
+
+    createRfq: (key: string, body: object) =>
+      call(Rfq, { method: 'POST', path: '/v1/rfqs', headers: buyer(key), body }),
+
+    rfq: (key: string, rfqId: string) =>
+      call(Rfq, { method: 'GET', path: `/v1/rfqs/${rfqId}`, headers: buyer(key) }),
+
+    decisions: (key: string, rfqId: string) =>
+      pages(`/v1/rfqs/${rfqId}/decisions`, buyer(key), (page) => {
+        const { decisions, next_cursor } = Decisions.parse(page);
+        return { items: decisions, next: next_cursor };
+      }),
+
+    /** @param quotesUrl as the webhook gave it */
+    quote: (key: string, quotesUrl: string, offer: Offer) =>
+      call(QuoteTaken, { method: 'POST', path: quotesUrl, headers: provider(key), body: offer }),
+
+    quotes: (key: string, rfqId: string) =>
+      pages(`/v1/rfqs/${rfqId}/quotes`, buyer(key), (page) => {
+        const { quotes, next_cursor } = Quotes.parse(page);
+        return { items: quotes, next: next_cursor };
+      }),
+
+    award: (key: string, rfqId: string, quoteId: string) =>
+      call(Awarded, {
+        method: 'POST',
+        path: `/v1/rfqs/${rfqId}/award`,
+        headers: buyer(key),
+        body: { quote_id: quoteId },
+      }),
+  };
+}
+
+type PageReader<T> = (page: unknown) => {
+  readonly items: readonly T[];
+  readonly next: string | null | undefined;
+};
+
+function parseJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,9 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+/** `tests`, or the one project that is run. */
+function reportName(): string {
+  const at = process.argv.indexOf('--project');
+  return (at > 0 && process.argv[at + 1]) || 'tests';
+}
+
 export default defineConfig({
   test: {
-    reporters: process.env['CI'] ? ['default', 'junit'] : ['default'],
-    outputFile: { junit: `reports/${process.env['PURVEY_REPORT'] ?? 'tests'}.xml` },
+    reporters: ['default', 'junit'],
+    outputFile: { junit: `reports/${reportName()}.xml` },
     projects: [
       {
         test: {

@@ -46,6 +46,8 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
   try {
     cloud = await startCloud({
       project: PROJECT,
+      // What an earlier start left due waits until its functions are there.
+      holdDeliveries: true,
       indexes: JSON.parse(
         readFileSync(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
       ),
@@ -71,6 +73,7 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
     const parts = { now, ...(options.log && { log: options.log }) };
     let host = await hostFunctions(manifest(), config, parts);
     door.serve(host.functions, manifest());
+    started.releaseDeliveries();
     return {
       url,
       operatorKey: secrets.operator_key,

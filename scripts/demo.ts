@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { playDemo } from './demo/story.ts';
@@ -25,10 +26,19 @@ interface Stage {
 async function ownStage(): Promise<Stage> {
   console.log('Starting an instance for the demo …');
   const { startPurvey } = await import('../local/purvey.ts');
-  return startPurvey({
+  const purvey = await startPurvey({
     port: 0,
     env: { ALLOW_INSECURE_ENDPOINTS: 'true', PURVEY_LOG_LEVEL: 'silent' },
   });
+  return {
+    url: purvey.url,
+    operatorKey: purvey.operatorKey,
+    async close() {
+      // The delivery that an agent left hanging ends with the agent, a moment later.
+      await purvey.cloud.idle();
+      await purvey.close();
+    },
+  };
 }
 
 function givenStage(url: string, operatorKey: string | undefined): Stage {
@@ -52,8 +62,12 @@ async function run(): Promise<void> {
   if (values['operator-key'] !== undefined && !url)
     throw new Error('--operator-key needs --url: the address of the instance it belongs to.');
   const stage = url ? givenStage(url, operatorKey) : await ownStage();
+  // Ctrl-C ends the wait, so that the story still cancels its subscriptions.
+  const stopped = new AbortController();
+  process.once('SIGINT', () => stopped.abort());
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stopped.signal });
   try {
-    await playDemo(stage);
+    await playDemo({ ...stage, pause });
   } finally {
     await stage.close();
   }
@@ -62,6 +76,8 @@ async function run(): Promise<void> {
 try {
   await run();
 } catch (error) {
-  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  const isStopped = error instanceof Error && error.name === 'AbortError';
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`\n${isStopped ? 'Stopped.' : message}`);
+  process.exitCode = isStopped ? 130 : 1;
 }

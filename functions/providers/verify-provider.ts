@@ -7,7 +7,7 @@ import { endpoint } from '../../shared/runtime/endpoint.ts';
 export default endpoint('verify-provider', {
   summary: 'Record the result of a check; a passed identity or endpoint check activates',
   body: VerifyProvider,
-  reply: OwnedProvider,
+  reply: OwnedProvider.omit({ subscriptions: true }),
   errors: ['invalid_transition'],
   handle: async ({ params: { provider_id = '' }, body }, { store, command }) => {
     const verifying = command({ provider_id, request: body });

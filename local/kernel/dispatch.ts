@@ -33,6 +33,9 @@ export interface Dispatcher {
   close(): void;
 }
 
+/** Real time that a target gets at least, however far the clock is moved while it works. */
+const WORK_MS_MIN = 1000;
+
 /** Plain HTTP over kept connections: the targets are local, so no egress rule applies. */
 export function createDispatcher(parts: {
   readonly clock: Clock;
@@ -58,6 +61,7 @@ export function createDispatcher(parts: {
       const settle = (delivery: Delivery) => {
         if (!underWay.delete(settle)) return;
         timer.cancel();
+        clearTimeout(lastChance);
         if (delivery.kind !== 'answered') outgoing.destroy();
         resolve(delivery);
       };
@@ -67,9 +71,12 @@ export function createDispatcher(parts: {
         headers: { ...dispatch.headers, 'content-length': dispatch.body?.length ?? 0 },
       });
       underWay.add(settle);
-      const timer = clock.at(clock.nowMs() + dispatch.deadlineMs, () =>
-        settle({ kind: 'timed-out' }),
-      );
+      const sentMs = performance.now();
+      let lastChance: NodeJS.Timeout | undefined;
+      const timer = clock.at(clock.nowMs() + dispatch.deadlineMs, () => {
+        const workMs = performance.now() - sentMs;
+        lastChance = setTimeout(() => settle({ kind: 'timed-out' }), WORK_MS_MIN - workMs);
+      });
       const fail = (error: Error) => settle({ kind: 'unreachable', reason: error.message });
       outgoing.on('error', fail);
       outgoing.on('information', ({ statusCode: status, headers }) => {

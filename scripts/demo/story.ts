@@ -82,7 +82,7 @@ async function vet({ api, cast, narrator }: Scene): Promise<void> {
     await api.recordScore(providerId, agent.score);
     await api.deposit(providerId, agent.collateral_irr, 'IRR');
     const decision = await api.eligibility(apiKey, providerId);
-    tellDecision(narrator, `${name} ${status}`, decision);
+    tellDecision(narrator, `${status}  ${name.padEnd(26)}`, decision);
   }
 }
 
@@ -160,7 +160,8 @@ async function readRecord(
   const rfq = await api.rfq(buyerKey, rfqId);
   const decisions = await api.decisions(buyerKey, rfqId);
   const own = decisions.filter(({ provider_id }) => keyOf(cast, provider_id) !== undefined);
-  for (const decision of own) tellDecision(narrator, nameOf(cast, decision.provider_id), decision);
+  for (const decision of own)
+    tellDecision(narrator, nameOf(cast, decision.provider_id).padEnd(26), decision);
   const strangers = decisions.length - own.length;
   if (strangers > 0)
     narrator.tell(`and ${strangers} on other providers of this instance that match as well`);
@@ -174,7 +175,7 @@ async function readRecord(
 function tellDecision(narrator: Narrator, who: string, decision: Decision): void {
   const { eligible, reasons, score, collateral } = decision;
   const standing = `score ${score ?? 'none'}, ${grouped(collateral.amount)} ${collateral.currency}`;
-  const text = `${who.padEnd(34)} ${standing.padEnd(28)}`;
+  const text = `${who} ${standing.padEnd(28)}`;
   if (eligible) narrator.good(`${text} eligible`);
   else narrator.refused(`${text} ${reasons.join(', ')}`);
 }

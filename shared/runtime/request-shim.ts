@@ -83,7 +83,8 @@ function readBody(req: ShimmedRequest, res: ServerResponse, next: () => void): v
     try {
       req.body = JSON.parse(req.rawBody.toString('utf8'));
     } catch (error) {
-      const reason = error instanceof Error ? error.message.replace(/,? ?".*"/s, '') : 'unreadable';
+      // V8 quotes the body after a comma; it may hold a secret.
+      const reason = error instanceof Error ? error.message.replace(/, (\.\.\.)?".*/s, '') : '';
       return refuse(req, res, 'invalid_json', `The body is not valid JSON: ${reason}.`);
     }
     next();

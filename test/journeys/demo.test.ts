@@ -13,7 +13,11 @@ beforeAll(async () => {
     env: { ALLOW_INSECURE_ENDPOINTS: 'true', PURVEY_LOG_LEVEL: 'silent' },
   });
 });
-afterAll(() => purvey.close());
+afterAll(async () => {
+  // The delivery that the silent agent left hanging has ended with the agent.
+  await purvey.cloud.idle();
+  await purvey.close();
+});
 
 /** Plays the story with the instance's clock moved on wherever the story waits. */
 async function play(): Promise<{ summary: DemoSummary; lines: readonly string[] }> {

@@ -188,7 +188,10 @@ describe('an outbound call', () => {
     const refused = { kind: 'failed', reason: 'connection_error' };
     expect(await request(get(cutting))).toEqual(refused);
 
-    const server = createServer((socket) => void socket.end('SSH-2.0-x\r\n')).listen(0, '127.0.0.1');
+    const server = createServer((socket) => void socket.end('SSH-2.0-x\r\n')).listen(
+      0,
+      '127.0.0.1',
+    );
     onTestFinished(() => void server.close());
     await once(server, 'listening');
     const address = server.address();

@@ -16,6 +16,9 @@ interface Options {
   readonly indexes?: IndexDefinitions;
 }
 
+/** Full name of the database that the tests' clients use. */
+export const DATABASE = 'projects/purvey-test/databases/(default)';
+
 /** An embedded Firestore on a real port, with what a test needs to steer and observe it. */
 export async function startFirestore({
   file = ':memory:',
@@ -44,6 +47,7 @@ export async function startFirestore({
     meter,
     faults,
     service,
+    port: server.port,
     client: connect(),
     /** A further client, as from another process. */
     connect,

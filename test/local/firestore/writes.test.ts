@@ -1,7 +1,7 @@
 import { FieldValue, type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { code, startFirestore, type TestFirestore } from './support.ts';
+import { code, DATABASE, startFirestore, type TestFirestore } from './support.ts';
 
 let firestore: TestFirestore;
 let db: Firestore;
@@ -55,7 +55,7 @@ test('creating a document that exists is refused with ALREADY_EXISTS', async () 
 test('updating a missing document is refused with NOT_FOUND', async () => {
   await expect(doc.update({ a: 1 })).rejects.toMatchObject({
     code: code.notFound,
-    message: expect.stringContaining(`No document to update: ${db.formattedName}/documents/`),
+    message: expect.stringContaining(`No document to update: ${DATABASE}/documents/`),
   });
 });
 
@@ -137,7 +137,7 @@ test('an integer increment stops at the 64-bit limits', async () => {
   const exact = (value: bigint) => value as unknown as number;
   await doc.set({ high: exact(2n ** 63n - 2n), low: exact(-(2n ** 63n)) });
   await doc.update({ high: FieldValue.increment(5), low: FieldValue.increment(-1) });
-  const stored = firestore.service.snapshot().get(`${db.formattedName}/documents/${doc.path}`);
+  const stored = firestore.service.snapshot().get(`${DATABASE}/documents/${doc.path}`);
   expect(stored?.fields).toMatchObject({
     high: { integerValue: '9223372036854775807' },
     low: { integerValue: '-9223372036854775808' },

@@ -31,14 +31,7 @@ interface Scene {
   readonly cast: Cast;
   readonly narrator: Narrator;
   readonly pause: (ms: number) => Promise<void>;
-  /** Makes names unique, because a name is taken for good. */
-  readonly suffix: string;
-}
-
-interface Request {
   readonly buyerKey: string;
-  readonly rfqId: string;
-  readonly quotesPath: string;
 }
 
 /**
@@ -52,20 +45,23 @@ export async function playDemo(options: DemoOptions): Promise<DemoSummary> {
   const { url, operatorKey, print, pause = sleep } = options;
   const narrator = narrate(print);
   const api = connect(url, operatorKey);
+  // A name is taken for good, so every run has its own.
   const suffix = randomBytes(2).toString('hex');
   narrator.banner(`The first story of Purvey, run ${suffix}, on ${url}`);
 
+  // First of all, because a wrong operator key shows here before anything is left behind.
+  const buyerKey = await openAccount(api, narrator, suffix);
   narrator.step('Seven agents open their doors and register');
   const cast = await gatherCast({ api, narrator, suffix });
   try {
-    const scene = { api, cast, narrator, pause, suffix };
+    const scene = { api, cast, narrator, pause, buyerKey };
     narrator.step('They subscribe to categories of work');
     await cast.subscribe();
     await vet(scene);
-    const asked = await ask(scene);
-    await listen(scene, asked);
-    const contract = await award(scene, asked);
-    const summary = summarise({ cast, contract, ...(await readRecord(scene, asked)) });
+    const rfqId = await ask(scene);
+    await listen(scene, rfqId);
+    const contract = await award(scene, rfqId);
+    const summary = summarise({ cast, contract, ...(await readRecord(scene, rfqId)) });
     const wrong = differences(summary);
     if (wrong.length > 0) throw new WentOtherwise(wrong);
     narrator.banner('\nThe story went as it should.');
@@ -73,6 +69,16 @@ export async function playDemo(options: DemoOptions): Promise<DemoSummary> {
   } finally {
     await cast.dismiss();
   }
+}
+
+/** An organisation with a key of its own, which the story's buyer then acts with. */
+async function openAccount(api: Api, narrator: Narrator, suffix: string): Promise<string> {
+  narrator.step('The operator opens an account for a buyer');
+  const slug = `demo_buyer_${suffix}`;
+  await api.createOrg(slug, `Demo Buyer ${suffix}`);
+  const { api_key, scopes } = await api.issueOrgKey(slug, ['rfqs:read', 'rfqs:write']);
+  narrator.tell(`organisation ${slug}, key ${masked(api_key)} for ${scopes.join(' and ')}`);
+  return api_key;
 }
 
 async function vet({ api, cast, narrator }: Scene): Promise<void> {
@@ -86,30 +92,29 @@ async function vet({ api, cast, narrator }: Scene): Promise<void> {
   }
 }
 
-async function ask({ api, narrator, suffix }: Scene): Promise<Request> {
-  narrator.step('A buyer asks for quotes');
-  const slug = `demo_buyer_${suffix}`;
-  await api.createOrg(slug, `Demo Buyer ${suffix}`);
-  const { api_key: buyerKey, scopes } = await api.issueOrgKey(slug, ['rfqs:read', 'rfqs:write']);
-  narrator.tell(`organisation ${slug}, key ${masked(buyerKey)} for ${scopes.join(' and ')}`);
+/** Answers the id of the RFQ. */
+async function ask({ api, narrator, buyerKey }: Scene): Promise<string> {
+  narrator.step('The buyer asks for quotes');
   const bid_deadline = new Date(Date.now() + OPEN_FOR_MS).toISOString();
   const { rfq_id } = await api.createRfq(buyerKey, { ...request, bid_deadline });
   const { category, description, budget } = request;
   narrator.tell(`${rfq_id}  ${category}, up to ${priceOf({ ...budget, price: budget.max_price })}`);
   narrator.tell(description);
-  return { buyerKey, rfqId: rfq_id, quotesPath: `/v1/rfqs/${rfq_id}/quotes` };
+  return rfq_id;
 }
 
-async function listen(scene: Scene, asked: Request): Promise<void> {
+const quotesPath = (rfqId: string): string => `/v1/rfqs/${rfqId}/quotes`;
+
+async function listen(scene: Scene, rfqId: string): Promise<void> {
   scene.narrator.step('The eligible ones are told by signed webhook, and quote');
-  await untilQuoted(scene, asked);
+  await untilQuoted(scene, rfqId);
   scene.narrator.tell('One that was not asked tries its luck:');
-  await tryToQuote(scene.api, scene.cast.member('token_bank'), asked.quotesPath);
+  await tryToQuote(scene.api, scene.cast.member('token_bank'), quotesPath(rfqId));
 }
 
 /** Waits until all that will quote have, and the instance has noted that they were told. */
-async function untilQuoted(scene: Scene, { buyerKey, rfqId }: Request): Promise<void> {
-  const { api, cast, narrator, pause } = scene;
+async function untilQuoted(scene: Scene, rfqId: string): Promise<void> {
+  const { api, cast, narrator, pause, buyerKey } = scene;
   const startedMs = performance.now();
   for (;;) {
     const quoted = bidders.filter((key) =>
@@ -131,10 +136,10 @@ async function untilQuoted(scene: Scene, { buyerKey, rfqId }: Request): Promise<
   }
 }
 
-async function award(scene: Scene, asked: Request): Promise<Contract> {
-  const { api, cast, narrator } = scene;
+async function award(scene: Scene, rfqId: string): Promise<Contract> {
+  const { api, cast, narrator, buyerKey } = scene;
   narrator.step('The buyer takes the cheapest quote');
-  const quotes = await api.quotes(asked.buyerKey, asked.rfqId);
+  const quotes = await api.quotes(buyerKey, rfqId);
   quotes.sort((a, b) => new Big(a.price).cmp(b.price));
   for (const quote of quotes)
     narrator.tell(
@@ -142,19 +147,19 @@ async function award(scene: Scene, asked: Request): Promise<Contract> {
     );
   const [cheapest] = quotes;
   if (!cheapest) throw new WentOtherwise(['no quote stands']);
-  const { contracts } = await api.award(asked.buyerKey, asked.rfqId, cheapest.quote_id);
+  const { contracts } = await api.award(buyerKey, rfqId, cheapest.quote_id);
   const [contract] = contracts;
   if (!contract) throw new WentOtherwise(['the award made no contract']);
   const winner = nameOf(cast, contract.provider_id);
   narrator.good(`contract ${contract.contract_id}: ${winner}, ${priceOf(contract)}`);
   narrator.tell('The one that never answered wakes up:');
-  await tryToQuote(api, cast.member('compliance_pay'), asked.quotesPath);
+  await tryToQuote(api, cast.member('compliance_pay'), quotesPath(rfqId));
   return contract;
 }
 
 async function readRecord(
-  { api, cast, narrator }: Scene,
-  { buyerKey, rfqId }: Request,
+  { api, cast, narrator, buyerKey }: Scene,
+  rfqId: string,
 ): Promise<{ rfq: Rfq; decisions: Decision[] }> {
   narrator.step('Every decision is on record');
   const rfq = await api.rfq(buyerKey, rfqId);

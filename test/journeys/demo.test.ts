@@ -27,7 +27,7 @@ async function play(): Promise<{ summary: DemoSummary; lines: readonly string[] 
     operatorKey: purvey.operatorKey,
     print: (line) => lines.push(line),
     pause: async (ms) => {
-      await purvey.cloud.clock.advance(2 * ms);
+      await purvey.cloud.clock.advance(4 * ms);
       await sleep(20);
     },
   });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 
 import type { Manifest } from '../shared/runtime/manifest.ts';
@@ -45,10 +46,7 @@ export async function openFrontDoor(port: number, jwks: () => unknown): Promise<
   function hand(name: string, req: IncomingMessage, res: ServerResponse): void {
     const server = functions.get(name);
     if (server) server.emit('request', req, res);
-    else
-      sendJson(res, 503, {
-        error: { code: 'unavailable', message: `${name} is not running.`, request_id: 'req_none' },
-      });
+    else refuse(res, 503, 'unavailable', `${name} is not running.`);
   }
 
   const server = createServer(listener);
@@ -70,6 +68,12 @@ export async function openFrontDoor(port: number, jwks: () => unknown): Promise<
         server.closeAllConnections();
       }),
   };
+}
+
+function refuse(res: ServerResponse, status: number, code: string, message: string): void {
+  const requestId = `req_${randomUUID()}`;
+  res.setHeader('x-request-id', requestId);
+  sendJson(res, status, { error: { code, message, request_id: requestId } });
 }
 
 function sendJson(res: ServerResponse, status: number, body: unknown): void {

@@ -44,17 +44,23 @@ interface Parts {
 export interface Firestore extends Service {
   /** Every stored document by its full name, for tests to look at without paying for reads. */
   snapshot(): Map<string, StoredDocument>;
+  /**
+   * Ends every open transaction and frees its locks, as a minute without use would: for tests that
+   * kill a process in the midst of one.
+   */
+  endTransactions(): void;
 }
 
 export function createFirestore({ journal, meter, clock, indexes }: Parts): Firestore {
   const documents = createDocuments(journal.table<DocumentState>('firestore.documents'));
   const timeline = createTimeline(clock, documents.lastUpdateTime);
   const locks = createLocks(clock);
+  const transactions = createTransactions(clock, timeline, locks);
   const database: Database = {
     documents,
     timeline,
     locks,
-    transactions: createTransactions(clock, timeline, locks),
+    transactions,
     indexCheck: createIndexCheck(indexes),
     meter,
   };
@@ -75,6 +81,7 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
       RunAggregationQuery: runAggregationQuery(database),
       RunQuery: runQuery(database),
     },
+    endTransactions: () => transactions.endAll(),
     snapshot: () => new Map([...documents.all()].map((document) => [document.name, document])),
   };
 }

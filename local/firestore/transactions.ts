@@ -40,6 +40,7 @@ export interface Transactions {
   reading(selector: ConsistencySelector): Reading;
   isOpen(transaction: Transaction): boolean;
   end(transaction: Transaction): void;
+  endAll(): void;
   find(id: Uint8Array): Transaction | undefined;
 }
 
@@ -122,6 +123,9 @@ export function createTransactions(clock: Clock, timeline: Timeline, locks: Lock
     end,
     find,
     require,
+    endAll() {
+      for (const { transaction } of entries.values()) end(transaction);
+    },
     isOpen: ({ id }) => entries.has(keyOf(id)),
     reading({ transaction: id, newTransaction, readTime }) {
       const begun = newTransaction ? begin(newTransaction) : undefined;

@@ -74,8 +74,8 @@ export function createDispatcher(parts: {
       const sentMs = performance.now();
       let lastChance: NodeJS.Timeout | undefined;
       const timer = clock.at(clock.nowMs() + dispatch.deadlineMs, () => {
-        const workMs = performance.now() - sentMs;
-        lastChance = setTimeout(() => settle({ kind: 'timed-out' }), WORK_MS_MIN - workMs);
+        const leftMs = Math.max(0, WORK_MS_MIN - (performance.now() - sentMs));
+        lastChance = setTimeout(() => settle({ kind: 'timed-out' }), leftMs);
       });
       const fail = (error: Error) => settle({ kind: 'unreachable', reason: error.message });
       outgoing.on('error', fail);

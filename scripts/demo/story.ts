@@ -139,8 +139,11 @@ async function untilQuoted(scene: Scene, rfqId: string): Promise<void> {
 async function award(scene: Scene, rfqId: string): Promise<Contract> {
   const { api, cast, narrator, buyerKey } = scene;
   narrator.step('The buyer takes the cheapest quote');
-  const quotes = await api.quotes(buyerKey, rfqId);
-  quotes.sort((a, b) => new Big(a.price).cmp(b.price));
+  // Whoever else matches and quotes gets no contract from a demo.
+  const own = (await api.quotes(buyerKey, rfqId)).filter(
+    ({ provider_id }) => keyOf(cast, provider_id) !== undefined,
+  );
+  const quotes = own.toSorted((a, b) => new Big(a.price).cmp(b.price));
   for (const quote of quotes)
     narrator.tell(
       `${quote.quote_id}  ${priceOf(quote).padStart(10)}  ${nameOf(cast, quote.provider_id)}`,

@@ -1,3 +1,8 @@
+import type { Firestore } from '@google-cloud/firestore';
+import type { KeyManagementServiceClient } from '@google-cloud/kms';
+import type { v1 } from '@google-cloud/pubsub';
+import type { CloudTasksClient } from '@google-cloud/tasks';
+
 import type { Config } from '../runtime/config.ts';
 
 /**
@@ -5,10 +10,10 @@ import type { Config } from '../runtime/config.ts';
  * functions need one or two of them.
  */
 export interface Clients {
-  readonly firestore: () => Promise<import('@google-cloud/firestore').Firestore>;
-  readonly publisher: () => Promise<import('@google-cloud/pubsub').v1.PublisherClient>;
-  readonly tasks: () => Promise<import('@google-cloud/tasks').CloudTasksClient>;
-  readonly kms: () => Promise<import('@google-cloud/kms').KeyManagementServiceClient>;
+  readonly firestore: () => Promise<Firestore>;
+  readonly publisher: () => Promise<v1.PublisherClient>;
+  readonly tasks: () => Promise<CloudTasksClient>;
+  readonly kms: () => Promise<KeyManagementServiceClient>;
   readonly close: () => Promise<void>;
 }
 
@@ -37,24 +42,24 @@ export function createClients(config: Config): Clients {
     };
   };
   const firestore = once(async () => {
-    const { Firestore } = await import('@google-cloud/firestore');
-    return new Firestore({
+    const google = await import('@google-cloud/firestore');
+    return new google.Firestore({
       projectId: project,
       ignoreUndefinedProperties: true,
       ...(endpoint !== undefined && { host: endpoint, ssl: false }),
     });
   });
   const publisher = once(async () => {
-    const { v1 } = await import('@google-cloud/pubsub');
-    return new v1.PublisherClient(await options());
+    const google = await import('@google-cloud/pubsub');
+    return new google.v1.PublisherClient(await options());
   });
   const tasks = once(async () => {
-    const { CloudTasksClient } = await import('@google-cloud/tasks');
-    return new CloudTasksClient(await options());
+    const google = await import('@google-cloud/tasks');
+    return new google.CloudTasksClient(await options());
   });
   const kms = once(async () => {
-    const { KeyManagementServiceClient } = await import('@google-cloud/kms');
-    return new KeyManagementServiceClient(await options());
+    const google = await import('@google-cloud/kms');
+    return new google.KeyManagementServiceClient(await options());
   });
   return {
     firestore: firestore.get,

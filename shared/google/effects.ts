@@ -1,3 +1,4 @@
+import { audienceOf } from '../runtime/audience.ts';
 import type { Config } from '../runtime/config.ts';
 import { sha256Hex } from '../runtime/hash.ts';
 import { entryOf } from '../runtime/manifest.ts';
@@ -41,7 +42,7 @@ export function createEffects(clients: Clients, config: Config): Effects {
         for (let task = pending.pop(); task; task = pending.pop()) {
           const { queue } = entryOf('tasks', task.function);
           const parent = client.queuePath(config.project, config.region, queue);
-          const url = config.function_url.replace('{name}', task.function);
+          const url = audienceOf(config, task.function);
           try {
             await client.createTask(
               {

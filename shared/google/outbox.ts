@@ -49,7 +49,10 @@ const PAGE = 100;
 
 export function createOutbox(
   store: Pick<Store, 'write'> & {
-    list: (limit: number, after: string | undefined) => Promise<{ id: string; doc: OutboxEntry }[]>;
+    listOutbox(
+      limit: number,
+      after: string | undefined,
+    ): Promise<{ id: string; doc: OutboxEntry }[]>;
   },
   effects: Effects,
   log: Log,
@@ -60,7 +63,7 @@ export function createOutbox(
       let left = 0;
       let after: string | undefined;
       for (;;) {
-        const page = await store.list(PAGE, after);
+        const page = await store.listOutbox(PAGE, after);
         for (const { id, doc } of page) {
           if (now.getTime() - doc.created_at.getTime() < minAgeMs) continue;
           try {

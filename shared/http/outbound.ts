@@ -44,7 +44,10 @@ export function createOutbound(
 
   async function pool(): Promise<Agent> {
     const { Agent, buildConnector } = await import('undici');
-    const connect = buildConnector({ ...(!insecure && { lookup: publicLookup(resolve) }), timeout: 10_000 });
+    const connect = buildConnector({
+      ...(!insecure && { lookup: publicLookup(resolve) }),
+      timeout: 10_000,
+    });
     return new Agent({
       keepAliveTimeout: 10_000,
       connections: 16,

@@ -6,7 +6,8 @@ export const decisionAbout = (
   providerId: string,
   pages: readonly AuditPage[],
 ): EligibilityDecision | null =>
-  pages.flatMap(({ decisions }) => decisions).find((each) => each.provider_id === providerId) ?? null;
+  pages.flatMap(({ decisions }) => decisions).find((each) => each.provider_id === providerId) ??
+  null;
 
 /** The quotes address a webhook carries. */
 export const quotesUrl = (publicUrl: string, rfqId: string): string =>

@@ -42,15 +42,15 @@ export function authorize(
 const refused = (callers: readonly string[]) =>
   new AppError('forbidden', `This endpoint needs ${proofs(callers)}.`);
 
-const proofOf = (caller: string): string =>
-  caller === 'provider'
-    ? "a provider's key (Authorization: Bearer aex_pk_live_…)"
-    : caller === 'service'
-      ? 'the OIDC identity of an allowed service account'
-      : `an organisation's key with the scope ${caller.slice(4)} (X-API-Key: pv_org_…)`;
-
-const proofs = (callers: readonly string[]): string =>
-  [
-    ...callers.filter((caller) => caller !== 'operator').map(proofOf),
+function proofs(callers: readonly string[]): string {
+  const scopes = callers.flatMap((caller) => (caller.startsWith('org:') ? [caller.slice(4)] : []));
+  return [
+    callers.includes('provider') && "a provider's key (Authorization: Bearer aex_pk_live_…)",
+    scopes.length > 0 &&
+      `an organisation's key with the scope ${scopes.join(' or ')} (X-API-Key: pv_org_…)`,
+    callers.includes('service') && 'the OIDC identity of an allowed service account',
     'the operator key (X-Operator-Key)',
-  ].join(', or ');
+  ]
+    .filter((proof) => proof !== false)
+    .join(', or ');
+}

@@ -1,17 +1,48 @@
-import type { IncomingMessage } from 'node:http';
+import { type Request, http } from '@google-cloud/functions-framework';
 
-import { AppError } from '../errors.ts';
+import { AppError, statusOf } from '../errors.ts';
+import { audienceOf } from './audience.ts';
 import { identify } from './oidc.ts';
-import type { Services } from './services.ts';
+import type { ShimmedRequest } from './request-shim.ts';
+import { type Services, services } from './services.ts';
 
 /**
- * Task, push and schedule handlers are called by the platform alone, with the OIDC identity of one of
- * our service accounts; not even the operator may.
+ * Registers a handler that Cloud Tasks, Pub/Sub or Cloud Scheduler calls, with the OIDC identity of one
+ * of our service accounts; nobody else may, not even the operator. Throwing answers an error status,
+ * on which the platform tries again.
  *
- * @throws {AppError} `unauthenticated` or `forbidden`
+ * @param about fields that every log line of one call carries
  */
-export async function requirePlatform(
-  req: Pick<IncomingMessage, 'headers'>,
+export function calledByPlatform(
+  name: string,
+  about: (req: Request) => Record<string, unknown>,
+  handle: (req: Request, services: Services) => Promise<void>,
+): void {
+  http(name, async (req, res) => {
+    const given = services();
+    const log = given.log.child({ function: name, ...about(req) });
+    try {
+      await requirePlatform(req, given, audienceOf(given.config, name));
+      await handle(req, { ...given, log });
+      res.status(200).json({});
+    } catch (error) {
+      const known =
+        error instanceof AppError ? error : new AppError('internal_error', 'It failed.');
+      log.error({ err: error }, `${name} failed`);
+      res.status(statusOf[known.code]).json({
+        error: {
+          code: known.code,
+          message: known.message,
+          request_id: (req as unknown as ShimmedRequest).requestId,
+        },
+      });
+    }
+  });
+}
+
+/** @throws {AppError} `unauthenticated` or `forbidden` */
+async function requirePlatform(
+  req: Request,
   { config, now }: Services,
   audience: string,
 ): Promise<void> {

@@ -13,8 +13,10 @@ const Limit = z.strictObject({
 });
 export type Limit = z.infer<typeof Limit>;
 
+const Environment = z.enum(['local', 'stage', 'prod']);
+
 const Config = z.strictObject({
-  environment: z.enum(['local', 'stage', 'prod']),
+  environment: Environment,
   project: z.string().min(1),
   region: z.string().min(1),
   /** Where a function is reached, with `{name}` for its name. Its own URL is also its OIDC audience. */
@@ -90,6 +92,8 @@ export function readConfigFile(path: string): unknown {
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const environment = env['PURVEY_ENV'] ?? 'local';
+  if (!Environment.safeParse(environment).success)
+    throw new Error(`PURVEY_ENV must be local, stage or prod, not "${environment}".`);
   const values: Record<string, unknown> = {
     ...(readConfigFile(`env/${environment}`) as Record<string, unknown>),
     environment,
@@ -107,11 +111,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   return parsed.data;
 }
 
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+
 function fillIn(value: unknown, values: Record<string, unknown>): unknown {
   if (typeof value === 'string')
     return value
-      .replaceAll('{project}', String(values['project'] ?? '{project}'))
-      .replaceAll('{region}', String(values['region'] ?? '{region}'));
+      .replaceAll('{project}', text(values['project']) ?? '{project}')
+      .replaceAll('{region}', text(values['region']) ?? '{region}');
   if (Array.isArray(value)) return value.map((item) => fillIn(item, values));
   if (value !== null && typeof value === 'object')
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, fillIn(v, values)]));

@@ -2,6 +2,7 @@ import { type Request, type Response, http } from '@google-cloud/functions-frame
 import type { z } from 'zod';
 
 import { AppError, type ErrorCode, statusOf } from '../errors.ts';
+import { audienceOf } from './audience.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize } from './authorize.ts';
 import { type Caller, callerName } from './caller.ts';
@@ -85,7 +86,7 @@ async function respond({ name, spec }: Endpoint, req: Request, res: Response): P
   let answer: Answer;
   try {
     const params = route(entry, req);
-    caller = await authenticate(req, given, audienceOf(given, name), {
+    caller = await authenticate(req, given, audienceOf(given.config, name), {
       lenient: entry.callers.includes('public'),
     });
     authorize(caller, entry, params);
@@ -126,9 +127,6 @@ function route(entry: HttpFunction, req: Request): Record<string, string> {
     throw new AppError('method_not_allowed', `Use ${entry.method} ${entry.path}.`);
   return params;
 }
-
-export const audienceOf = ({ config }: Services, name: string): string =>
-  config.function_url.replace('{name}', name);
 
 async function limit(entry: HttpFunction, caller: Caller, given: Services): Promise<void> {
   if (!entry.limit || caller.kind !== 'public') return;

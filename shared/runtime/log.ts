@@ -16,7 +16,17 @@ const severityOf: Record<string, string> = {
 
 /** The shapes of every secret that Purvey issues or is given; nothing that looks like one is logged. */
 const SECRETS =
-  /(aex_[ps]k_live_|pv_org_|pv_op_|whsec_)[A-Za-z0-9+/=_-]+|(Bearer\s+)[A-Za-z0-9._~+/=-]+|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g;
+  /(aex_[ps]k_live_|pv_org_|pv_op_|whsec_)[A-Za-z0-9+/=_-]+|([Bb]earer\s+)[A-Za-z0-9._~+/=-]+|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g;
+
+/** Fields that hold a secret whatever it looks like. */
+const SECRET_FIELDS = [
+  'authorization',
+  'api_key',
+  'api_secret',
+  'webhook_secret',
+  'operator_key',
+  'headers',
+];
 
 /** Replaces anything shaped like a secret, keeping its kind readable. */
 export const redact = (text: string): string =>
@@ -35,14 +45,7 @@ export function createLog(config: Pick<Config, 'log_level' | 'log_file' | 'envir
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ severity: severityOf[label] ?? 'DEFAULT' }) },
       redact: {
-        paths: [
-          'authorization',
-          'api_key',
-          'api_secret',
-          'webhook_secret',
-          'operator_key',
-          'headers',
-        ],
+        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]),
         censor: '[redacted]',
       },
       hooks: { streamWrite: redact },

@@ -1,3 +1,5 @@
+import type { createRemoteJWKSet } from 'jose';
+
 import type { Config } from './config.ts';
 
 /** The claims of an identity token that matter to us. */
@@ -6,7 +8,7 @@ export interface Identity {
   readonly audience: string;
 }
 
-let keys: { url: string; set: Parameters<typeof import('jose').jwtVerify>[1] } | undefined;
+let keys: { url: string; set: ReturnType<typeof createRemoteJWKSet> } | undefined;
 
 /**
  * Reads a Google identity token. Under `auth_mode: jwks` the signature is verified; under `iam` the
@@ -39,10 +41,10 @@ export async function identify(
   }
 }
 
-async function keySet(url: string) {
+async function keySet(url: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
   if (keys?.url !== url) {
-    const { createRemoteJWKSet } = await import('jose');
-    keys = { url, set: createRemoteJWKSet(new URL(url)) as never };
+    const jose = await import('jose');
+    keys = { url, set: jose.createRemoteJWKSet(new URL(url)) };
   }
-  return keys.set as ReturnType<typeof import('jose').createRemoteJWKSet>;
+  return keys.set;
 }

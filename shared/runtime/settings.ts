@@ -1,4 +1,8 @@
-import { type EligibilityPolicy, parseEligibilityPolicy, policyVersion } from '../eligibility/policy.ts';
+import {
+  type EligibilityPolicy,
+  parseEligibilityPolicy,
+  policyVersion,
+} from '../eligibility/policy.ts';
 import { KnownMetrics, type ProviderRegistry, parseProviderRegistry } from '../providers/config.ts';
 import { readConfigFile } from './config.ts';
 

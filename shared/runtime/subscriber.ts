@@ -1,11 +1,8 @@
-import { type Request, type Response, http } from '@google-cloud/functions-framework';
 import { z } from 'zod';
 
-import { AppError, statusOf } from '../errors.ts';
-import { requirePlatform } from './called-by-platform.ts';
+import { AppError } from '../errors.ts';
+import { calledByPlatform } from './called-by-platform.ts';
 import { type Context, createContext } from './context.ts';
-import { audienceOf } from './endpoint.ts';
-import { services } from './services.ts';
 
 /** The body of a Pub/Sub push, in the CloudEvents binding as well as without. */
 const Push = z.object({
@@ -33,7 +30,7 @@ export interface SubscriberFunction {
 }
 
 /**
- * Registers a Pub/Sub handler behind our own push subscription. Throwing answers 500: the message
+ * Registers a Pub/Sub handler behind our own push subscription. Throwing answers an error: the message
  * comes again and, after the subscription's last attempt, goes to its dead-letter topic. So does one
  * that does not parse, unless `salvage` takes it.
  */
@@ -46,15 +43,14 @@ export function subscriber<Data extends z.ZodType>(
     readonly salvage?: (message: Message<unknown>, context: Context) => Promise<void>;
   },
 ): SubscriberFunction {
-  http(name, async (req: Request, res: Response) => {
-    const given = services();
-    let log = given.log.child({ function: name });
-    try {
-      await requirePlatform(req, given, audienceOf(given, name));
+  calledByPlatform(
+    name,
+    () => ({}),
+    async (req, services) => {
       const { message } = Push.parse(req.body);
-      log = log.child({ message_id: message.messageId });
+      const log = services.log.child({ message_id: message.messageId });
       const context = createContext(
-        { ...given, log },
+        { ...services, log },
         `msg_${message.messageId}`,
         `${name}\n${message.messageId}`,
       );
@@ -65,12 +61,8 @@ export function subscriber<Data extends z.ZodType>(
       if (data.success) await spec.handle({ ...envelope, data: data.data }, context);
       else if (spec.salvage) await spec.salvage({ ...envelope, data: json }, context);
       else throw new AppError('invalid_request', 'The message is not one of ours.');
-      res.status(204).end();
-    } catch (error) {
-      log.error({ err: error }, `subscriber ${name} failed`);
-      res.status(error instanceof AppError ? statusOf[error.code] : 500).json({});
-    }
-  });
+    },
+  );
   return { kind: 'subscriber', name, summary: spec.summary };
 }
 

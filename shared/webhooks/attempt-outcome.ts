@@ -8,7 +8,10 @@ type Answer =
       readonly headers: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'forbidden'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly reason: 'timeout' | 'connection_error' | 'response_too_large' };
+  | {
+      readonly kind: 'failed';
+      readonly reason: 'timeout' | 'connection_error' | 'response_too_large';
+    };
 
 const GONE = 410;
 

@@ -5,7 +5,9 @@ import { canonicalJson, contentHash, sha256Hex } from '../../shared/canonical-js
 
 describe('canonical JSON', () => {
   it('sorts keys at every depth and keeps the order of lists', () => {
-    expect(canonicalJson({ b: [{ d: 1, c: 2 }, 0], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1},0]}');
+    expect(canonicalJson({ b: [{ d: 1, c: 2 }, 0], a: null })).toBe(
+      '{"a":null,"b":[{"c":2,"d":1},0]}',
+    );
   });
 
   it('leaves out undefined properties, as JSON.stringify does', () => {

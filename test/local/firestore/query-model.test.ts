@@ -111,8 +111,20 @@ function ask(collection: Query, question: Question): Query {
   return query.offset(question.offset).limit(question.limit);
 }
 
-const scalar: fc.Arbitrary<Scalar> = fc.constantFrom<Scalar>(
-  ...[null, true, false, Number.NaN, -1, 0, 1, 1.5, 2, '', 'a', 'aa', 'b'],
+const scalar: fc.Arbitrary<Scalar> = fc.constantFrom<Scalar[]>(
+  null,
+  true,
+  false,
+  Number.NaN,
+  -1,
+  0,
+  1,
+  1.5,
+  2,
+  '',
+  'a',
+  'aa',
+  'b',
 );
 const plain = scalar.filter((value) => !isOdd(value));
 const fields: fc.Arbitrary<Fields> = fc.record(

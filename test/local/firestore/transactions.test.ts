@@ -75,11 +75,12 @@ test('a writer that waits too long is refused with ABORTED', async () => {
   await held.promise;
   const writes = waiting.bulkWriter();
   writes.onWriteError(() => false);
-  const refused = expect(writes.update(waiting.doc(doc.path), { a: 2 })).rejects.toMatchObject({
+  const refused = writes.update(waiting.doc(doc.path), { a: 2 }).catch((error: unknown) => error);
+  await writes.close();
+  expect(await refused).toMatchObject({
     code: code.aborted,
     message: expect.stringContaining('Transaction lock timeout'),
   });
-  await Promise.all([refused, writes.close()]);
   release.resolve();
   await holder;
 });

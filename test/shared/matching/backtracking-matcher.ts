@@ -13,7 +13,9 @@ function matchesFrom(tokens: Token[], t: number, name: string, n: number): boole
   const token = tokens[t];
   if (token === undefined) return n === name.length;
   if (token.kind === 'one')
-    return n < name.length && token.accepts(name.charAt(n)) && matchesFrom(tokens, t + 1, name, n + 1);
+    return (
+      n < name.length && token.accepts(name.charAt(n)) && matchesFrom(tokens, t + 1, name, n + 1)
+    );
   for (let end = n; ; end++) {
     if (matchesFrom(tokens, t + 1, name, end)) return true;
     if (end >= name.length || name.charAt(end) === '/') return false;

@@ -10,7 +10,7 @@ const joined = (pieces: readonly string[], maxLength: number) =>
 const names = joined(['a', 'b', '-', '.', '/'], 8);
 const patterns = fc.oneof(
   joined(['a', 'b', '.', '/', '*', '*', '?', '[ab]', '[^a]', '[a-b]', '[*]', '\\a', '\\*'], 7),
-  joined([...'ab-./*?[]^\\'], 9),
+  joined(Array.from('ab-./*?[]^\\'), 9),
 );
 
 describe('globs', () => {
@@ -76,13 +76,23 @@ describe('globs', () => {
     expect(globMatches(pattern, name)).toBe(matches);
   });
 
-  it.each(['[]a]', '[-]', '[x-]', '[-x]', '\\', '[a-b-c]', '[', '[^', '[^bc', 'a[', 'a[]', 'travel.['])(
-    'calls %s malformed, as Go does',
-    (pattern) => {
-      expect(isWellFormedGlob(pattern)).toBe(false);
-      expect(() => globMatches(pattern, 'a')).toThrow(SyntaxError);
-    },
-  );
+  it.each([
+    '[]a]',
+    '[-]',
+    '[x-]',
+    '[-x]',
+    '\\',
+    '[a-b-c]',
+    '[',
+    '[^',
+    '[^bc',
+    'a[',
+    'a[]',
+    'travel.[',
+  ])('calls %s malformed, as Go does', (pattern) => {
+    expect(isWellFormedGlob(pattern)).toBe(false);
+    expect(() => globMatches(pattern, 'a')).toThrow(SyntaxError);
+  });
 
   it('settles for the leftmost place after a *, as Go does where a class takes the /', () => {
     expect(matchesByBacktracking('*[^x]*b', 'aa/b')).toBe(true);
@@ -94,8 +104,8 @@ describe('globs', () => {
       fc.property(patterns, names, (pattern, name) => {
         fc.pre(!(pattern.includes('[') && name.includes('/')));
         const expected = matchesByBacktracking(pattern, name);
-        expect(isWellFormedGlob(pattern)).toBe(expected !== null);
-        if (expected !== null) expect(globMatches(pattern, name)).toBe(expected);
+        const found = isWellFormedGlob(pattern) ? globMatches(pattern, name) : null;
+        expect(found).toBe(expected);
       }),
       { numRuns: 20_000 },
     );

@@ -87,7 +87,9 @@ describe('CPA preferences', () => {
   });
 
   it('skip a bonus below min_bonus_opportunity or the tier’s min_bonus_for_cpa', () => {
-    const wants = withCpa({ min_bonus_opportunity: '0.02' }, [aTier({ min_bonus_for_cpa: '0.04' })]);
+    const wants = withCpa({ min_bonus_opportunity: '0.02' }, [
+      aTier({ min_bonus_for_cpa: '0.04' }),
+    ]);
     expect(matchSubscription(wants, request({ cpa: offered({ bonus: '0.04' }) }))).not.toBeNull();
     expect(matchSubscription(wants, request({ cpa: offered({ bonus: '0.03' }) }))).toBeNull();
     expect(matchSubscription(wants, request({ cpa: null }))).not.toBeNull();
@@ -129,7 +131,10 @@ describe('CPA preferences', () => {
 
 describe('among several subscriptions that fit', () => {
   const general = aSubscription({ subscription_id: 'sub_general', categories: ['*', 'travel.*'] });
-  const specific = aSubscription({ subscription_id: 'sub_specific', categories: ['travel.booking'] });
+  const specific = aSubscription({
+    subscription_id: 'sub_specific',
+    categories: ['travel.booking'],
+  });
 
   it('the most specific pattern wins', () => {
     const match = aMatch({ subscriptions: [general, specific] });

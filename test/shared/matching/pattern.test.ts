@@ -70,8 +70,8 @@ describe('the match document', () => {
 
   it('refuses more than a thousand keys', () => {
     const many = Array.from({ length: 1_001 }, (_, n) => `category.${n}`);
-    expect(errorOf(() => withSubscriptions(aMatch(), [aSubscription({ categories: many })], at))).toMatchObject(
-      { code: 'invalid_request' },
-    );
+    expect(
+      errorOf(() => withSubscriptions(aMatch(), [aSubscription({ categories: many })], at)),
+    ).toMatchObject({ code: 'invalid_request' });
   });
 });

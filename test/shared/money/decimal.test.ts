@@ -59,7 +59,7 @@ describe('a decimal from a request', () => {
   });
 
   it('refuses a JSON number that may have been changed already, and says to send a string', () => {
-    const refused = DecimalString.safeParse(123456789012.12345);
+    const refused = DecimalString.safeParse(JSON.parse('123456789012.12345'));
     expect(refused.error?.issues[0]?.message).toMatch(/send it as a string/);
   });
 

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 
 import { matches } from '../../../shared/matching/schema.ts';
 import { nameId } from '../../../shared/providers/name.ts';
-import { type RegisterCommand, register, registerRefs } from '../../../shared/providers/register.ts';
+import {
+  type RegisterCommand,
+  register,
+  registerRefs,
+} from '../../../shared/providers/register.ts';
 import {
   RegisterProvider,
   apiKeys,
@@ -59,8 +63,10 @@ const registering = (
 });
 
 const nobody = { name: null, own: null };
-const registered = (request: Record<string, unknown> = {}, changes: Partial<RegisterCommand> = {}) =>
-  register(nobody, registering(request, changes));
+const registered = (
+  request: Record<string, unknown> = {},
+  changes: Partial<RegisterCommand> = {},
+) => register(nobody, registering(request, changes));
 const providerOf = (decision: ReturnType<typeof register>) =>
   docAt(decision, ref(providers, provider_id));
 
@@ -80,7 +86,9 @@ describe('registering a provider', () => {
 
   it('reserves the name, stores both secrets as hashes, and makes it matchable', () => {
     const decision = registered();
-    expect(docAt(decision, ref(providerNames, nameId(expedia.name)))).toMatchObject({ provider_id });
+    expect(docAt(decision, ref(providerNames, nameId(expedia.name)))).toMatchObject({
+      provider_id,
+    });
     expect(docAt(decision, ref(apiKeys, 'hash-of-the-key'))).toMatchObject({
       kind: 'provider',
       owner_id: provider_id,
@@ -163,7 +171,10 @@ describe('registering a provider', () => {
   it('ignores CPA preferences where CPA is switched off, and says so', () => {
     const without = { ...registry, cpa: { ...registry.cpa, enabled: false } };
     const { reply } = registered({}, { registry: without });
-    expect(reply).toMatchObject({ cpa_enabled: false, warnings: [expect.stringMatching(/ignored/)] });
+    expect(reply).toMatchObject({
+      cpa_enabled: false,
+      warnings: [expect.stringMatching(/ignored/)],
+    });
   });
 
   it('refuses an unknown metric and an unknown kind of verification by name', () => {
@@ -217,7 +228,9 @@ describe('a name that is taken', () => {
 
   it('reads the caller’s own document, if there is a caller', () => {
     expect(registerRefs(registering()).own.path).toBe(`providers/${provider_id}`);
-    expect(registerRefs(registering({}, { caller_id: 'prov_x' })).own.path).toBe('providers/prov_x');
+    expect(registerRefs(registering({}, { caller_id: 'prov_x' })).own.path).toBe(
+      'providers/prov_x',
+    );
   });
 
   it.each([
@@ -243,6 +256,20 @@ describe('the request', () => {
     expect(RegisterProvider.parse({ ...expedia, shoe_size: 43 })).not.toHaveProperty('shoe_size');
   });
 
+  it('may be what existing agents send, on a machine that allows plain http', () => {
+    const agent = {
+      name: 'Budget Legal AI',
+      endpoint: 'http://legal-agent-a:8100',
+      bid_webhook: 'http://legal-agent-a:8100/webhook/bid',
+      capabilities: ['contract_review', 'legal_research'],
+      contact_email: '',
+      metadata: { trust_tier: 'VERIFIED', extensions: [{ uri: 'tag:google.com,2024:ap2' }] },
+    };
+    const command = registering({}, { allow_insecure_endpoints: true });
+    const decision = register(nobody, { ...command, request: RegisterProvider.parse(agent) });
+    expect(providerOf(decision)).toMatchObject({ contact_email: null, trust_tier: 'UNVERIFIED' });
+  });
+
   it('may leave out all but name and endpoint, or leave them empty', () => {
     const bare = { name: 'AEX Token Bank', endpoint: 'https://bank.example' };
     expect(RegisterProvider.parse({ ...bare, contact_email: '', bid_webhook: '' })).toMatchObject({
@@ -263,7 +290,10 @@ describe('the request', () => {
     [{ metadata: { nested: [[1]] } }, 'metadata'],
     [{ metadata: { __name__: 1 } }, 'metadata'],
     [{ metadata: { big: 'x'.repeat(17_000) } }, 'metadata'],
-    [{ pricing_tiers: [{ ...expedia.pricing_tiers[0], base_price_range: [2, 1] }] }, 'pricing_tiers'],
+    [
+      { pricing_tiers: [{ ...expedia.pricing_tiers[0], base_price_range: [2, 1] }] },
+      'pricing_tiers',
+    ],
     [{ pricing_tiers: [{ ...expedia.pricing_tiers[0], min_bonus_for_cpa: -1 }] }, 'pricing_tiers'],
   ])('is refused with %o', (changes, field) => {
     expect(refusal(changes)?.path[0]).toBe(field);

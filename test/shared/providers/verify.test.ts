@@ -51,7 +51,9 @@ describe('verifying a provider', () => {
   ])('only records %o', (request) => {
     const decision = verified(waiting, { ...request, notes: 'seen' });
     expect(decision.reply).toMatchObject({ status: 'PENDING_VERIFICATION', verified_at: null });
-    expect(decision.reply.verifications[request.verification_type]).toMatchObject({ notes: 'seen' });
+    expect(decision.reply.verifications[request.verification_type]).toMatchObject({
+      notes: 'seen',
+    });
     expect(decision.events).toEqual([]);
   });
 

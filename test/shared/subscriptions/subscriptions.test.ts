@@ -120,7 +120,9 @@ describe('subscribing', () => {
   });
 
   it('writes regions small, because nobody means another region by EU', () => {
-    expect(stored(created({ filters: { regions: ['EU', 'eu '] } })).filters.regions).toEqual(['eu']);
+    expect(stored(created({ filters: { regions: ['EU', 'eu '] } })).filters.regions).toEqual([
+      'eu',
+    ]);
   });
 
   it('accepts the slash categories of existing agents', () => {
@@ -167,7 +169,10 @@ describe('ending a subscription', () => {
   it.each(['CANCELLED', 'DISABLED'] as const)('as %s takes it out of matching', (as) => {
     const decision = endSubscription({ subscription: stored(before), match }, ending(as));
     expect(decision.reply.status).toBe(as);
-    expect(docAt(decision, ref(matches, provider_id))).toMatchObject({ keys: [], subscriptions: [] });
+    expect(docAt(decision, ref(matches, provider_id))).toMatchObject({
+      keys: [],
+      subscriptions: [],
+    });
     expect(decision.events).toMatchObject([{ type: `subscription.${as.toLowerCase()}` }]);
   });
 

@@ -60,9 +60,9 @@ describe('verifying', () => {
 
   it('accepts what the reference library signed', () => {
     const signature = new Webhook(secret).sign('msg_1', at, '{}');
-    expect(isAuthentic({ ...headers, 'webhook-signature': signature }, '{}', [other, secret], at)).toBe(
-      true,
-    );
+    expect(
+      isAuthentic({ ...headers, 'webhook-signature': signature }, '{}', [other, secret], at),
+    ).toBe(true);
   });
 
   it.each([

@@ -1,0 +1,202 @@
+import { homedir } from 'node:os';
+import { expect, test } from 'vitest';
+
+import { type ErrorCode, type FieldIssue, statusOf } from '../../shared/errors.ts';
+import type { Reply, TestPurvey } from '../support/purvey.ts';
+
+export type Call = Parameters<TestPurvey['call']>;
+
+/** An id of the right form that nothing has. */
+export const absentId = (kind: string): string => `${kind}_0000000000000000`;
+
+/** A key of the right form that was never issued. */
+export const unknownKey = (prefix: 'aex_pk_live_' | 'pv_org_'): string =>
+  `${prefix}${'0'.repeat(64)}`;
+
+export const isoAfter = (purvey: TestPurvey, ms: number): string =>
+  new Date(purvey.clock.nowMs() + ms).toISOString();
+
+/** Every stored document with the time of its last write; open endpoints may lease permits at any time. */
+export const contents = (purvey: TestPurvey): Map<string, number> =>
+  new Map(
+    [...purvey.cloud.firestore.snapshot().values()]
+      .map(({ name, updateTime }) => [name.replace(/^.*\/documents\//, ''), updateTime] as const)
+      .filter(([name]) => !name.startsWith('rate_limits/')),
+  );
+
+/** What is stored, and what was ever handed on. */
+const effects = (purvey: TestPurvey) => {
+  const { tasks, messages } = purvey.cloud.meter.read();
+  return { documents: contents(purvey), tasks, messages };
+};
+
+/** Runs `work` and holds that it changed no document, enqueued no task and published nothing. */
+export async function changesNothing<T>(purvey: TestPurvey, work: () => Promise<T>): Promise<T> {
+  const before = effects(purvey);
+  const result = await work();
+  expect(effects(purvey)).toEqual(before);
+  return result;
+}
+
+/** Nothing of the machine, the code or anybody's keys, wherever it would stand. */
+export function expectNothingLeaked(purvey: TestPurvey, { headers, body }: Reply): void {
+  const told = JSON.stringify({ headers: [...headers], body });
+  for (const secret of [
+    purvey.operatorKey,
+    purvey.config.hmac_key,
+    process.cwd(),
+    homedir(),
+    'node_modules',
+  ])
+    expect(told).not.toContain(secret);
+  expect(told).not.toMatch(/(?:aex_[ps]k_live_|pv_org_)[0-9a-f]{8}|whsec_[A-Za-z0-9+/]{8}/);
+  expect(told).not.toMatch(/\bat .+:\d+:\d+|\.[tj]s\b|zod|undefined/i);
+}
+
+interface Refusal {
+  readonly code: ErrorCode;
+  /** What the details name, and why. */
+  readonly field?: string;
+  readonly reason?: string | RegExp;
+}
+
+/** The refusal as documented: status, envelope, request id, field and reason, no effect and no leak. */
+export async function expectRefused(
+  purvey: TestPurvey,
+  call: Call,
+  { code, field, reason }: Refusal,
+): Promise<Reply> {
+  const reply = await changesNothing(purvey, () => purvey.call(...call));
+  expect(reply.body).toEqual({ error: expect.objectContaining({ code }) });
+  expect(reply.status).toBe(statusOf[code]);
+  expect(reply.headers.get('content-type')).toMatch(/^application\/json\b/);
+  const { error } = reply.body;
+  expect(error).toEqual({
+    code,
+    message: expect.stringMatching(/\S/),
+    request_id: reply.headers.get('x-request-id'),
+    ...('details' in error && { details: expect.anything() }),
+  });
+  expect(error.request_id).toMatch(/\S/);
+  if (field !== undefined) expectIssue(error.details, field, reason ?? /\S/);
+  expectNothingLeaked(purvey, reply);
+  return reply;
+}
+
+function expectIssue(details: unknown, field: string, reason: string | RegExp): void {
+  const issues: readonly FieldIssue[] = Array.isArray(details) ? details : [];
+  expect(issues).toContainEqual({ field, reason: expect.stringMatching(reason) });
+}
+
+/** Holds that `others` is answered exactly as `absent`, so that nobody learns what others have. */
+export async function expectSameNotFound(
+  purvey: TestPurvey,
+  others: Call,
+  absent: Call,
+): Promise<void> {
+  const [theirs, nothing] = [
+    await expectRefused(purvey, withRequestId(others), { code: 'not_found' }),
+    await expectRefused(purvey, withRequestId(absent), { code: 'not_found' }),
+  ];
+  const told = ({ status, headers, body }: Reply) => ({
+    status,
+    headers: [...headers].filter(([name]) => name !== 'date'),
+    text: JSON.stringify(body),
+  });
+  expect(told(theirs)).toEqual(told(nothing));
+}
+
+/** One request id for both, so that even that is equal. */
+const withRequestId = ([method, path, options]: Call): Call => [
+  method,
+  path,
+  { ...options, headers: { ...options?.headers, 'x-request-id': 'req_same' } },
+];
+
+/** What is wrong, how the good body is changed, which field is named, and the reason given. */
+export type BadBody = readonly [
+  what: string,
+  patch: Readonly<Record<string, unknown>>,
+  field: string,
+  reason: string | RegExp,
+];
+
+/**
+ * One test for each row: the good body of `call`, with the row's patch, is refused as invalid. A member
+ * that is patched to undefined is missing.
+ */
+export function refusesBodies(
+  purvey: () => TestPurvey,
+  call: () => Call | Promise<Call>,
+  rows: readonly BadBody[],
+): void {
+  test.each(rows)('refuses %s', async (_, patch, field, reason) => {
+    const [method, path, options] = await call();
+    const body = { ...(options?.body as Record<string, unknown>), ...patch };
+    await expectRefused(purvey(), [method, path, { ...options, body }], {
+      code: 'invalid_request',
+      field: `body.${field}`,
+      reason,
+    });
+  });
+}
+
+/** One test for each row: `path` with the row's query is refused as invalid. */
+export function refusesQueries(
+  purvey: () => TestPurvey,
+  call: () => Call | Promise<Call>,
+  rows: readonly (readonly [query: string, field: string, reason: string | RegExp])[],
+): void {
+  test.each(rows)('refuses the query %s', async (query, field, reason) => {
+    const [method, path, options] = await call();
+    const joined = `${path}${path.includes('?') ? '&' : '?'}${query}`;
+    await expectRefused(purvey(), [method, joined, options], {
+      code: 'invalid_request',
+      field: `query.${field}`,
+      reason,
+    });
+  });
+}
+
+const cursorOf = (...values: unknown[]): string =>
+  Buffer.from(JSON.stringify(values)).toString('base64url');
+
+/** What every list refuses, whatever it lists. */
+export const badPages = [
+  ['limit=0', 'limit', /least 1/],
+  ['limit=101', 'limit', /most 100/],
+  ['limit=some', 'limit', /number/],
+  ['limit=1.5', 'limit', /whole number/],
+  ['cursor=!', 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf()}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf(1)}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf({})}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf('a/b')}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf('__x__')}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf('..')}`, 'cursor', 'is not a cursor'],
+  [`cursor=${cursorOf('a', 'b', 'c')}`, 'cursor', 'is not a cursor'],
+  [`cursor=${'A'.repeat(1_025)}`, 'cursor', /1,?024/],
+  ['cursor=a&cursor=b', 'cursor', /string|text/],
+] as const;
+
+/** Follows `next_cursor` with one entry a page, and returns all entries of `field`. */
+export async function pagedThrough(
+  purvey: TestPurvey,
+  [method, path, options]: Call,
+  field: string,
+): Promise<unknown[]> {
+  const entries: unknown[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: Reply = await purvey.call(
+      method,
+      `${path}${path.includes('?') ? '&' : '?'}limit=1${cursor === null ? '' : `&cursor=${cursor}`}`,
+      options,
+    );
+    expect(page.status).toBe(200);
+    expect(page.body[field].length).toBeLessThanOrEqual(1);
+    entries.push(...page.body[field]);
+    cursor = page.body.next_cursor;
+  } while (cursor !== null);
+  return entries;
+}

@@ -1,0 +1,202 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { deadLetters } from '../../../shared/dead-letters/schema.ts';
+import { type Delivery, deliveryRef } from '../../../shared/rfqs/delivery.ts';
+import {
+  type AttemptOutcome,
+  type NextDelivery,
+  backOffMs,
+  nextDelivery,
+} from '../../../shared/rfqs/next-delivery.ts';
+import { recordAttempt } from '../../../shared/rfqs/record-attempt.ts';
+import { anRfq, at, command, docAt, errorOf, later } from '../examples.ts';
+
+const failed = (changes: Partial<Extract<AttemptOutcome, { kind: 'failed' }>> = {}) =>
+  ({
+    kind: 'failed',
+    reason_code: 'timeout',
+    message: 'no answer within 10 s',
+    http_status: null,
+    retryable: true,
+    ...changes,
+  }) as const;
+const delivered = { kind: 'delivered', http_status: 204 } as const;
+const deferred = (until: Date) =>
+  ({ kind: 'deferred', reason_code: 'circuit_open', message: 'open', until }) as const;
+
+const farDeadline = later(30 * 24 * 60 * 60);
+
+/** All that a webhook gets which never answers, from first attempt to last. */
+function scheduleOf(deadline: Date): { attempts: Date[]; end: NextDelivery } {
+  const attempts = [at];
+  let state = nextDelivery(null, failed(), at, deadline);
+  while (state.progress.state === 'retrying') {
+    const next = new Date(state.progress.next_attempt_at);
+    attempts.push(next);
+    state = nextDelivery(state, failed(), next, deadline);
+  }
+  return { attempts, end: state };
+}
+
+describe('the next attempt', () => {
+  it('comes after 5 s, doubling to 15 min', () => {
+    const waits = Array.from({ length: 10 }, (_, n) => backOffMs(n + 1) / 1_000);
+    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+  });
+
+  it('never comes at or after the bid deadline', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3 * 24 * 60 * 60 }), (seconds) => {
+        const deadline = later(seconds);
+        const { attempts, end } = scheduleOf(deadline);
+        expect(attempts.every((attempt) => attempt < deadline)).toBe(true);
+        expect(end.progress.state).toBe('failed');
+        expect(end.attempts).toBe(attempts.length);
+      }),
+    );
+  });
+
+  it('of several kinds of trouble in any order never comes at or after the bid deadline', () => {
+    const troubles = fc.array(
+      fc.oneof(
+        fc.nat({ max: 7_200_000 }).map((retry_after_ms) => failed({ retry_after_ms })),
+        fc.nat({ max: 7_200 }).map((seconds) => deferred(later(seconds))),
+      ),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(troubles, fc.integer({ min: 1, max: 86_400 }), (outcomes, seconds) => {
+        const deadline = later(seconds);
+        let now = at;
+        let state: NextDelivery | null = null;
+        for (const outcome of outcomes) {
+          state = nextDelivery(state, outcome, now, deadline);
+          if (state.progress.state !== 'retrying') return;
+          const next = new Date(state.progress.next_attempt_at);
+          expect(next.getTime()).toBeGreaterThan(now.getTime());
+          expect(next.getTime()).toBeLessThan(deadline.getTime());
+          now = next;
+        }
+      }),
+    );
+  });
+
+  it('waits as long as the receiver asks, if that is longer', () => {
+    const patient = nextDelivery(null, failed({ retry_after_ms: 60_000 }), at, farDeadline);
+    expect(patient.progress).toMatchObject({ next_attempt_at: later(60).toISOString() });
+    const hasty = nextDelivery(null, failed({ retry_after_ms: 1 }), at, farDeadline);
+    expect(hasty.progress).toMatchObject({ next_attempt_at: later(5).toISOString() });
+  });
+
+  it('of one that was deferred burns none', () => {
+    const state = nextDelivery(null, deferred(later(60)), at, farDeadline);
+    expect(state).toMatchObject({
+      attempts: 0,
+      progress: { state: 'retrying', next_attempt_at: later(60).toISOString() },
+    });
+  });
+
+  it('does not come after success, 410, or a failure that no repetition helps', () => {
+    expect(nextDelivery(null, delivered, at, farDeadline)).toMatchObject({
+      attempts: 1,
+      progress: { state: 'delivered', http_status: 204 },
+      disable_subscription: false,
+    });
+    expect(nextDelivery(null, failed({ http_status: 410 }), at, farDeadline)).toMatchObject({
+      progress: { state: 'failed' },
+      disable_subscription: true,
+    });
+    expect(nextDelivery(null, failed({ retryable: false }), at, farDeadline)).toMatchObject({
+      progress: { state: 'failed' },
+      disable_subscription: false,
+    });
+  });
+
+  it('never follows a late report on what is settled', () => {
+    const done = nextDelivery(null, delivered, at, farDeadline);
+    expect(nextDelivery(done, failed({ http_status: 410 }), later(1), farDeadline)).toEqual(done);
+  });
+});
+
+describe('recording an attempt', () => {
+  const recipient = { rfq_id: anRfq().rfq_id, provider_id: 'prov_1', subscription_id: 'sub_1' };
+  const recorded = (outcome: AttemptOutcome, delivery: Delivery | null = null, n = 0) =>
+    recordAttempt({ rfq: anRfq(), delivery }, { ...command(), recipient, n, outcome });
+
+  it('that succeeded writes one document and nothing else', () => {
+    const decision = recorded(delivered);
+    expect(decision.writes).toHaveLength(1);
+    expect(decision.tasks).toBeUndefined();
+    expect(docAt(decision, deliveryRef(recipient))).toMatchObject({
+      attempts: 1,
+      progress: { state: 'delivered' },
+      version: 1,
+    });
+  });
+
+  it('that failed schedules the next under a new name, with the same webhook-id', () => {
+    const first = recorded(failed());
+    expect(first.tasks).toEqual([
+      {
+        function: 'deliver-rfq',
+        name: `deliver-rfq/${recipient.rfq_id}/prov_1/1`,
+        payload: { ...recipient, n: 1 },
+        at: later(5),
+      },
+    ]);
+    const second = recorded(failed(), first.reply.delivery, 1);
+    expect(second.tasks).toMatchObject([{ name: `deliver-rfq/${recipient.rfq_id}/prov_1/2` }]);
+    expect(second.reply.delivery).toMatchObject({
+      message_id: first.reply.delivery.message_id,
+      attempts: 2,
+      version: 2,
+    });
+  });
+
+  it('that was the last writes and publishes a dead letter that can be replayed', () => {
+    const decision = recorded(failed({ retryable: false, reason_code: 'bad_request' }));
+    const letter = decision.writes.find((write) => write.ref.collection.path === deadLetters.path);
+    const payload = {
+      tenant_id: 'acme',
+      campaign_id: recipient.rfq_id,
+      task_name: 'deliver-rfq',
+      provider_name: 'prov_1',
+      capability: 'webhook_delivery',
+      operation: 'rfq.published',
+      idempotency_key: decision.reply.delivery.message_id,
+      correlation_id: recipient.rfq_id,
+      reason_code: 'bad_request',
+      error_type: 'DeliveryFailed',
+      error_message: 'no answer within 10 s',
+      attempts: 1,
+      occurred_at: '2026-03-01T12:00:00.000Z',
+    };
+    expect(Object.keys(payload)).toHaveLength(13);
+    expect(letter).toMatchObject({
+      kind: 'create',
+      doc: {
+        ...payload,
+        status: 'OPEN',
+        replay: { function: 'deliver-rfq', payload: recipient },
+      },
+    });
+    expect(decision.events).toMatchObject([{ topic: 'purvey-deadletter', fields: payload }]);
+    expect(docAt(decision, deliveryRef(recipient))?.progress.state).toBe('failed');
+  });
+
+  it('on what is settled changes nothing', () => {
+    const done = recorded(delivered).reply.delivery;
+    expect(recorded(failed(), done, 3)).toEqual({
+      writes: [],
+      reply: { delivery: done, disable_subscription: false },
+    });
+  });
+
+  it('needs its RFQ', () => {
+    const orphan = { ...command(), recipient, n: 0, outcome: delivered };
+    expect(errorOf(() => recordAttempt({ rfq: null, delivery: null }, orphan))).toMatchObject({
+      code: 'not_found',
+    });
+  });
+});

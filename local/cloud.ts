@@ -43,6 +43,7 @@ export interface Cloud {
   releaseDeliveries(): void;
   /** Resolves when nothing is in flight and only future-dated work is left, in any product. */
   idle(): Promise<void>;
+  /** Harmless when repeated. */
   close(): Promise<void>;
 }
 
@@ -88,6 +89,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     throw error;
   }
   const { port, close: closeServer } = server;
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    closeServer();
+    // What the calls just cut off have changed goes to disk too.
+    await new Promise((done) => setImmediate(done));
+    closeParts();
+  };
   return {
     port,
     project,
@@ -103,11 +111,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     scheduler,
     releaseDeliveries: () => dispatcher.release(),
     idle: () => untilQuiet(() => products.some((product) => product.isBusy())),
-    async close() {
-      closeServer();
-      // What the calls just cut off have changed goes to disk too.
-      await new Promise((done) => setImmediate(done));
-      closeParts();
-    },
+    close: () => (closed ??= close()),
   };
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { type Config, loadConfig } from '../shared/runtime/config.ts';
 import { manifest } from '../shared/runtime/manifest.ts';
@@ -36,6 +37,8 @@ export interface PurveyOptions {
 }
 
 const PROJECT = 'purvey-local';
+/** How long a stop waits for deliveries that are under way. */
+const CLOSE_MS = 1_000;
 
 /** A whole installation in this process: embedded cloud, every function, front door. */
 export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
@@ -91,6 +94,8 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
         await old.services.close();
       },
       async close() {
+        // What is under way may finish; what hangs is cut off, and its task comes again at the next start.
+        await Promise.race([started.idle(), delay(CLOSE_MS, undefined, { ref: false })]);
         await door.close();
         await host.services.close();
         await started.close();

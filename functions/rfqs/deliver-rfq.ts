@@ -29,7 +29,7 @@ export default task('deliver-rfq', {
     n: z.int().nonnegative(),
   }),
   handle: async ({ n, ...recipient }, context) => {
-    const { store, command, at, log } = context;
+    const { store, command, at, now, log } = context;
     const { rfq, delivery, subscription, match } = await store.getAll({
       rfq: ref(rfqs, recipient.rfq_id),
       delivery: deliveryRef(recipient),
@@ -44,7 +44,7 @@ export default task('deliver-rfq', {
     const outcome = await attempt(rfq, subscription, url ?? null, recipient, context);
     log.info({ event: 'rfq.delivery_attempted', ...recipient, n, outcome }, `delivery ${outcome.kind}`);
 
-    const recording = command({ recipient, n, outcome });
+    const recording = command({ recipient, n, outcome, ended_at: now() });
     // The usual case costs one write: delivered at once, appended under its own id.
     if (!delivery && outcome.kind === 'delivered') {
       const { reply } = recordAttempt({ rfq, delivery }, recording);
@@ -81,8 +81,9 @@ async function attempt(
     http_status: null,
     retryable: false,
   });
-  if (rfq.status !== 'OPEN' || Date.parse(rfq.bid_deadline) <= now().getTime())
-    return hopeless('rfq_closed', 'the RFQ closed before it could be delivered');
+  if (rfq.status !== 'OPEN') return hopeless('rfq_closed', `the RFQ is ${rfq.status}`);
+  if (Date.parse(rfq.bid_deadline) <= now().getTime())
+    return hopeless('deadline_passed', 'the bid deadline passed before it could be delivered');
   if (subscription?.status !== 'ACTIVE' || url === null)
     return hopeless('subscription_ended', 'the subscription has ended or has no webhook');
   const secrets = await Promise.all(

@@ -33,6 +33,8 @@ export interface Dispatcher {
   close(): void;
 }
 
+const SHUT_DOWN: Delivery = { kind: 'unreachable', reason: 'the embedded cloud is shut down' };
+
 /** Real time that a target gets at least, however far the clock is moved while it works. */
 const WORK_MS_MIN = 1000;
 
@@ -50,6 +52,7 @@ export function createDispatcher(parts: {
     for (const settle of [...underWay]) settle({ kind: 'crashed' });
   });
 
+  let isClosed = false;
   let release = () => {};
   const released = parts.isHeld
     ? new Promise<void>((resolve) => void (release = resolve))
@@ -57,6 +60,7 @@ export function createDispatcher(parts: {
 
   const exchange = (dispatch: Dispatch) =>
     new Promise<Delivery>((resolve) => {
+      if (isClosed) return resolve(SHUT_DOWN);
       if (faults.crashed) return resolve({ kind: 'crashed' });
       const settle = (delivery: Delivery) => {
         if (!underWay.delete(settle)) return;
@@ -97,8 +101,9 @@ export function createDispatcher(parts: {
     send: (dispatch) => released.then(() => exchange(dispatch)),
     release: () => release(),
     close() {
+      isClosed = true;
       stopListening();
-      for (const settle of [...underWay]) settle({ kind: 'unreachable', reason: 'shut down' });
+      for (const settle of [...underWay]) settle(SHUT_DOWN);
       agent.destroy();
     },
   };

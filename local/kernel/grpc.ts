@@ -57,20 +57,32 @@ export interface Service {
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Reads a service's definition from the descriptor that Google's own client package ships. */
-function definitionOf(service: Service): ServiceDefinition {
-  const main = createRequire(import.meta.url).resolve(service.package);
+type Definitions = ReturnType<typeof fromJSON>;
+
+/** Reading a package's descriptor takes tens of milliseconds; a test process starts many clouds. */
+const definitionsOfPackage = new Map<string, Definitions>();
+
+/** Reads the definitions of all services from the descriptor that Google's own client package ships. */
+function definitionsOf(packageName: string): Definitions {
+  const known = definitionsOfPackage.get(packageName);
+  if (known) return known;
+  const main = createRequire(import.meta.url).resolve(packageName);
   let folder = dirname(main);
-  while (!folder.endsWith(join('node_modules', service.package))) folder = dirname(folder);
+  while (!folder.endsWith(join('node_modules', packageName))) folder = dirname(folder);
   const json = JSON.parse(readFileSync(join(folder, 'build/protos/protos.json'), 'utf8'));
-  const loaded = fromJSON(json, {
+  const definitions = fromJSON(json, {
     keepCase: false,
     longs: String,
     enums: String,
     defaults: false,
     oneofs: true,
   });
-  const definition = loaded[service.name];
+  definitionsOfPackage.set(packageName, definitions);
+  return definitions;
+}
+
+function definitionOf(service: Service): ServiceDefinition {
+  const definition = definitionsOf(service.package)[service.name];
   if (!definition) throw new Error(`${service.package} does not describe ${service.name}`);
   return definition as ServiceDefinition;
 }

@@ -1,6 +1,6 @@
 import { RpcError } from '../kernel/grpc.ts';
 
-export type Attributes = Readonly<Record<string, string>>;
+type Attributes = Readonly<Record<string, string>>;
 export type Filter = (attributes: Attributes) => boolean;
 
 const CHARACTERS_MAX = 256;

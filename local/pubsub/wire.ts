@@ -4,7 +4,6 @@ import type { protos } from '@google-cloud/pubsub';
 export type WireTopic = protos.google.pubsub.v1.ITopic;
 export type WireMessage = protos.google.pubsub.v1.IPubsubMessage;
 export type WireSubscription = protos.google.pubsub.v1.ISubscription;
-export type WirePushConfig = protos.google.pubsub.v1.IPushConfig;
 export type WireReceived = protos.google.pubsub.v1.IReceivedMessage;
 
 export type PublishRequest = protos.google.pubsub.v1.IPublishRequest;

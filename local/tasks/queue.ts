@@ -129,10 +129,15 @@ export class Queue {
     return new TokenBucket(maxDispatchesPerSecond, maxBurstSize, this.#parts.clock.nowMs());
   }
 
+  /** The task may have been deleted, or the queue closed, while something was awaited. */
+  #has(task: Task): boolean {
+    return !this.#isClosed && this.#tasks.get(task.name) === task;
+  }
+
   #dispatchOnceFlushed(task: Task): void {
     void this.#activity.during(async () => {
       await this.#parts.journal.flushed();
-      if (this.#tasks.get(task.name) === task) this.#schedule(task);
+      if (this.#has(task)) this.#schedule(task);
     });
   }
 
@@ -171,9 +176,9 @@ export class Queue {
   }
 
   async #attempt(task: Task): Promise<void> {
-    if (this.#isClosed || this.#tasks.get(task.name) !== task) return;
     const { clock, meter, identity, dispatcher, table } = this.#parts;
     const token = task.oidc && (await identity.tokenFor(task.oidc));
+    if (!this.#has(task)) return;
     const request = taskRequest(task, this.#settings.name, token);
     const attempt = { scheduleMs: task.scheduleMs, dispatchMs: clock.nowMs() };
     task.dispatchCount++;
@@ -183,7 +188,7 @@ export class Queue {
     table.put(task.name, task);
     meter.count('tasks');
     const delivery = await dispatcher.send(request);
-    if (this.#isClosed || this.#tasks.get(task.name) !== task) return;
+    if (!this.#has(task)) return;
     this.#record(task, attempt, delivery);
     const nextMs = isSuccess(delivery)
       ? undefined

@@ -5,7 +5,7 @@ import { fromMs, toMs } from '../kernel/proto-time.ts';
 import { checkTaskName, queueOf } from './names.ts';
 import type { WireAttempt, WireTask, WireView } from './wire.ts';
 
-export interface Attempt {
+interface Attempt {
   readonly scheduleMs: number;
   readonly dispatchMs: number;
   readonly responseMs?: number;

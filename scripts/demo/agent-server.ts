@@ -6,7 +6,7 @@ import type { DemoAgent, Offer } from './agents.ts';
 import { type Api, Refused } from './api.ts';
 
 /** What an agent needs to know a genuine webhook and to quote. */
-export interface Credentials {
+interface Credentials {
   readonly apiKey: string;
   readonly webhookSecret: string;
 }

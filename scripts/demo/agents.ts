@@ -7,7 +7,7 @@ export interface Offer {
 }
 
 /** How an agent's webhook behaves. */
-export type Temper = 'prompt' | 'fails_twice' | 'never_answers';
+type Temper = 'prompt' | 'fails_twice' | 'never_answers';
 
 export interface DemoAgent {
   /** Names the agent within the story; `name` is what it registers as. */

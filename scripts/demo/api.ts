@@ -20,7 +20,7 @@ export class Refused extends Error {
 }
 
 /** Purvey did not answer, or not as its documentation says. */
-export class Unusable extends Error {
+class Unusable extends Error {
   override readonly name = 'Unusable';
 }
 
@@ -78,7 +78,6 @@ const QuoteTaken = z.object({ quote_id: z.string(), status: z.string() });
 const Awarded = z.object({ status: z.string(), contracts: z.array(Contract) });
 
 export type Decision = z.infer<typeof Decision>;
-export type Quote = z.infer<typeof Quote>;
 export type Rfq = z.infer<typeof Rfq>;
 export type Contract = z.infer<typeof Contract>;
 export type Api = ReturnType<typeof connect>;

@@ -15,7 +15,7 @@ export const reasons = [
   'certification_expired',
   'tier_below_minimum',
 ] as const;
-export type Reason = (typeof reasons)[number];
+type Reason = (typeof reasons)[number];
 
 /** The part of a match document that eligibility depends on. */
 export type Subject = Pick<Match, 'status' | 'score' | 'collateral' | 'trust_tier' | 'cpa'>;

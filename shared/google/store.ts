@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type {
   DocumentReference,
   DocumentSnapshot,
@@ -21,7 +22,12 @@ import { type OutboxEntry, handOn, outboxEntries, outboxEntry } from './outbox.t
 type Refs = Record<string, Ref<unknown>>;
 
 /** Proof that a command was applied, with what it answered. Deleted by TTL after `expire_at`. */
-const CommandRecord = z.object({ reply: z.string(), expire_at: z.date() });
+const CommandRecord = z.object({
+  reply: z.string(),
+  /** The call that applied it: it recognises its own commit when the acknowledgement was lost. */
+  run_id: z.string(),
+  expire_at: z.date(),
+});
 const commandRecords = collection('commands', CommandRecord);
 const COMMAND_RECORD_MS = 24 * 3_600_000;
 
@@ -29,8 +35,11 @@ const COMMAND_RECORD_MS = 24 * 3_600_000;
 const ALREADY_EXISTS = 6;
 const TRANSACTION_ATTEMPTS_MAX = 5;
 
-const isGrpc = (error: unknown, code: number): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
+const isGrpc = (error: unknown, code?: number): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'number' &&
+  (code === undefined || error.code === code);
 
 export interface GoogleStore extends Store {
   listOutbox(limit: number, after: string | undefined): Promise<{ id: string; doc: OutboxEntry }[]>;
@@ -73,9 +82,17 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
     const outbox = ref(outboxEntries, sha256Hex(`outbox ${command.id}`).slice(0, 40));
     // Effects of the attempt that was applied: a rerun decides the same, so the last stands for it.
     let entry: { ref: Ref<OutboxEntry>; doc: OutboxEntry } | undefined;
-    const stored = (snapshot: DocumentSnapshot | undefined): { reply: Reply } | null => {
+    const runId = randomUUID();
+    const applied = (snapshot: DocumentSnapshot | undefined) => {
       const found = read(record, snapshot);
-      return found && { reply: JSON.parse(found.reply) as Reply };
+      if (!found) return null;
+      const replayed = found.run_id !== runId;
+      // What another call committed, that call or the relay hands on.
+      return {
+        reply: JSON.parse(found.reply) as Reply,
+        replayed,
+        ...(entry && !replayed && { entry }),
+      };
     };
     let attempt = 0;
     try {
@@ -89,8 +106,8 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
           ];
           const snapshots =
             wanted.length > 0 ? await transaction.getAll(...wanted.map((of) => place(db, of))) : [];
-          const applied = stored(snapshots.find((snapshot) => snapshot.ref.path === record.path));
-          if (applied) return { ...applied, replayed: attempt === 1, ...(entry && { entry }) };
+          const found = applied(snapshots.find((snapshot) => snapshot.ref.path === record.path));
+          if (found) return found;
 
           const decision = rule(docsOf(refs, snapshots), command);
           const { events = [], tasks = [] } = decision;
@@ -102,6 +119,7 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
             ref: record,
             doc: {
               reply: JSON.stringify(decision.reply ?? null),
+              run_id: runId,
               expire_at: new Date(command.at.getTime() + COMMAND_RECORD_MS),
             },
           });
@@ -115,21 +133,20 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
         { maxAttempts: TRANSACTION_ATTEMPTS_MAX },
       );
     } catch (error) {
-      if (error instanceof AppError) throw error;
+      // A refusal, or a fault of ours: nothing was committed.
+      if (!isGrpc(error)) throw error;
       // The client gave up, but an attempt may have been applied without our hearing of it.
-      const found = stored(
+      const found = applied(
         await place(db, record)
           .get()
           .catch(() => undefined),
       );
-      if (found) return { ...found, replayed: false, ...(entry && { entry }) };
+      if (found) return found;
       if (isGrpc(error, ALREADY_EXISTS))
         throw new AppError(
           'conflict',
           'This was created by another request just now; read it again.',
-          {
-            cause: error,
-          },
+          { cause: error },
         );
       throw new AppError('unavailable', 'The store could not be reached; try again shortly.', {
         cause: error,

@@ -25,7 +25,7 @@ export const PatternText = z
 /** Whether a pattern has a wildcard elsewhere than in a final `.*`; those cost more to match. */
 export const isMidSegmentGlob = (pattern: string): boolean => !PLAIN_PATTERN.test(pattern);
 
-export const isExact = (pattern: string): boolean => !WILDCARD.test(pattern);
+const isExact = (pattern: string): boolean => !WILDCARD.test(pattern);
 
 /**
  * Orders patterns that match one category, most specific first: exact names, then by the length of the

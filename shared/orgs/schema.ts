@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { collection } from '../store/collection.ts';
 import { GivenTimestamp, Timestamp } from '../time.ts';
 
-export const Plan = z.enum(['starter', 'professional', 'scale']);
+const Plan = z.enum(['starter', 'professional', 'scale']);
 
 export const OrgSlug = z
   .string()
@@ -23,7 +23,7 @@ export type Org = z.infer<typeof Org>;
 export const orgs = collection('orgs', Org);
 
 /** What a key of an organisation may be allowed to do. */
-export const scopes = [
+const scopes = [
   'credentials:read',
   'credentials:write',
   'pipelines:read',
@@ -34,8 +34,7 @@ export const scopes = [
   'keys:write',
   'health:read',
 ] as const;
-export const Scope = z.enum(scopes);
-export type Scope = z.infer<typeof Scope>;
+const Scope = z.enum(scopes);
 
 /** The record by which an organisation knows its key. What requests are checked against is in `api_keys`. */
 export const OrgKey = z.object({

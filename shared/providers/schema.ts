@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { GivenId } from '../ids.ts';
 import { collection } from '../store/collection.ts';
 import { Timestamp } from '../time.ts';
 import { CpaPreferences, CpaProfile, CpaStatus, GivenPricingTier, PricingTier } from './cpa.ts';
@@ -12,7 +11,7 @@ import { GivenUrl } from './url.ts';
 export const ProviderStatus = z.enum(['PENDING_VERIFICATION', 'ACTIVE', 'SUSPENDED', 'INACTIVE']);
 export type ProviderStatus = z.infer<typeof ProviderStatus>;
 
-export const VerificationType = z.enum(['identity', 'endpoint', 'compliance']);
+const VerificationType = z.enum(['identity', 'endpoint', 'compliance']);
 
 /** The latest result of each kind of check; null before the first. */
 const Verification = z.object({
@@ -54,14 +53,12 @@ export type Provider = z.infer<typeof Provider>;
 export const providers = collection('providers', Provider);
 
 /** Reserves a name: its id is the hash of the normalised name, so two providers cannot share one. */
-export const ProviderName = z.object({
+const ProviderName = z.object({
   name: z.string(),
   provider_id: z.string(),
   created_at: Timestamp,
   version: z.int().positive(),
 });
-export type ProviderName = z.infer<typeof ProviderName>;
-
 export const providerNames = collection('provider_names', ProviderName);
 
 /** Found by the SHA-256 of the key, which is the document id; the key itself is nowhere. */
@@ -85,15 +82,13 @@ export const apiKeys = collection('api_keys', ApiKey);
  * The second secret of a provider, which only rotates keys. In a collection of its own, so that it can
  * never be mistaken for a key.
  */
-export const ApiSecret = z.object({
+const ApiSecret = z.object({
   key_id: z.string(),
   provider_id: z.string(),
   status: z.enum(['ACTIVE', 'REVOKED']),
   created_at: Timestamp,
   version: z.int().positive(),
 });
-export type ApiSecret = z.infer<typeof ApiSecret>;
-
 export const apiSecrets = collection('api_secrets', ApiSecret);
 
 const emptyAsAbsent = <Schema extends z.ZodType>(schema: Schema) =>
@@ -121,5 +116,3 @@ export const VerifyProvider = z.object({
   notes: z.string().max(2_000).nullish(),
 });
 export type VerifyProvider = z.infer<typeof VerifyProvider>;
-
-export const ProviderPath = z.object({ provider_id: GivenId });

@@ -11,6 +11,8 @@ export interface RecordAttemptCommand extends Command {
   /** The `n` of the task that made the attempt. */
   readonly n: number;
   readonly outcome: AttemptOutcome;
+  /** When the attempt ended: a slow webhook is given its pause after it, not from its beginning. */
+  readonly ended_at: Date;
 }
 
 export interface AttemptRecorded {
@@ -36,7 +38,7 @@ export function recordAttempt(
   if (!rfq) throw notFound('RFQ');
   if (delivery && delivery.progress.state !== 'retrying')
     return { writes: [], reply: { delivery, disable_subscription: false } };
-  const { recipient, outcome, n, at } = command;
+  const { recipient, outcome, n, ended_at: at } = command;
   const { progress, attempts, disable_subscription } = nextDelivery(
     delivery,
     outcome,
@@ -62,6 +64,8 @@ export function recordAttempt(
       return { writes: [saved], tasks: [deliveryTask(recipient, n + 1, again)], reply };
     }
     case 'failed': {
+      // Awarded or cancelled meanwhile: nothing failed that anybody would want to replay.
+      if (progress.last_failure.reason_code === 'rfq_closed') return { writes: [saved], reply };
       const letter = deadLetterOf(rfq, next, progress.last_failure, command);
       return { writes: [saved, letter.write], events: [letter.event], reply };
     }
@@ -72,7 +76,7 @@ const deadLetterOf = (
   { org_slug, rfq_id }: Rfq,
   { provider_id, subscription_id, message_id, attempts }: Delivery,
   { reason_code, message }: { readonly reason_code: string; readonly message: string },
-  { at, n }: RecordAttemptCommand,
+  { ended_at: at, n }: RecordAttemptCommand,
 ) =>
   deadLettered(
     {

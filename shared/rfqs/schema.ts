@@ -122,7 +122,7 @@ const Award = z.object({
 });
 
 /** OPEN accepts quotes until the bid deadline, and an award until it is EXPIRED or CANCELLED. */
-export const RfqStatus = z.enum(['OPEN', 'AWARDED', 'EXPIRED', 'CANCELLED']);
+const RfqStatus = z.enum(['OPEN', 'AWARDED', 'EXPIRED', 'CANCELLED']);
 
 const CpaTerms = z.object({
   verification_method: VerificationMethod,

@@ -4,12 +4,16 @@ import { AppError } from '../errors.ts';
 export const cursorOf = (values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
 
-/** @throws {AppError} `invalid_request` for anything that is not a cursor of such a query */
+/**
+ * The values of a cursor: what the query orders by, then the id of the document.
+ *
+ * @throws {AppError} `invalid_request` for anything that is not a cursor of such a query
+ */
 export function valuesOf(cursor: string, length: number): unknown[] {
   try {
     const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(values) && values.length === length && values.every(isOrderable))
-      return values;
+      if (isDocumentId(values.at(-1))) return values;
   } catch {
     // Told below, like any other cursor that is not ours.
   }
@@ -19,4 +23,7 @@ export function valuesOf(cursor: string, length: number): unknown[] {
 }
 
 const isOrderable = (value: unknown): boolean =>
-  (typeof value === 'string' && value !== '' && !value.includes('/')) || typeof value === 'number';
+  typeof value === 'string' || typeof value === 'number';
+
+const isDocumentId = (value: unknown): boolean =>
+  typeof value === 'string' && /^(?!\.\.?$|__.*__$)[^/]+$/.test(value);

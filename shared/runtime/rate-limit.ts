@@ -9,6 +9,8 @@ interface Held {
   windowStartMs: number;
   permits: number;
   exhausted: boolean;
+  /** The lease under way, which every request that finds no permit waits for. */
+  leasing: Promise<void> | null;
 }
 
 /** Windows that one instance keeps in memory at most; beyond it the oldest are forgotten and leased anew. */
@@ -32,19 +34,12 @@ export async function takePermit(
   const endMs = startMs + windowS * 1_000;
   let mine = held.get(bucket);
   if (mine?.windowStartMs !== startMs) {
-    mine = { windowStartMs: startMs, permits: 0, exhausted: false };
+    mine = { windowStartMs: startMs, permits: 0, exhausted: false, leasing: null };
     held.set(bucket, mine);
     if (held.size > HELD_MAX) held.delete(held.keys().next().value ?? '');
   }
-  if (mine.permits === 0 && !mine.exhausted) {
-    const counter = ref(rateLimits, sha256Hex(`${bucket}\n${startMs}`).slice(0, 40));
-    const granted = await store.revise({ counter }, (docs) => {
-      const { granted, next } = lease(docs.counter, limit, { endMs });
-      return { writes: granted > 0 ? [set(counter, next)] : [], reply: granted };
-    });
-    mine.permits += granted;
-    mine.exhausted = granted === 0;
-  }
+  while (mine.permits === 0 && !mine.exhausted)
+    await (mine.leasing ??= leaseInto(mine, store, bucket, limit, endMs));
   if (mine.permits === 0) {
     const retryAfterS = Math.max(1, Math.ceil((endMs - now().getTime()) / 1_000));
     throw new AppError('rate_limited', `Too many requests; try again in ${retryAfterS} s.`, {
@@ -52,6 +47,26 @@ export async function takePermit(
     });
   }
   mine.permits--;
+}
+
+async function leaseInto(
+  held: Held,
+  store: Services['store'],
+  bucket: string,
+  limit: number,
+  endMs: number,
+): Promise<void> {
+  const counter = ref(rateLimits, sha256Hex(`${bucket}\n${held.windowStartMs}`).slice(0, 40));
+  try {
+    const granted = await store.revise({ counter }, (docs) => {
+      const { granted, next } = lease(docs.counter, limit, { endMs });
+      return { writes: granted > 0 ? [set(counter, next)] : [], reply: granted };
+    });
+    held.permits += granted;
+    held.exhausted = granted === 0;
+  } finally {
+    held.leasing = null;
+  }
 }
 
 function heldOf(store: object): Map<string, Held> {

@@ -50,7 +50,7 @@ export function createSubscription(
   if (delivery.method === 'webhook' && compacted.webhook_url === null)
     throw invalidField(
       'body.delivery.webhook_url',
-      'is needed, because the provider has no bid_webhook; or set delivery.method to polling',
+      'is needed, because the provider has no bid_webhook',
     );
   const nextMatch = withSubscriptions(match, [...match.subscriptions, compacted], command.at);
   const { subscription_id, provider_id, categories, created_at, version } = subscription;

@@ -66,7 +66,9 @@ export const CreateSubscription = z.object({
     .nullish(),
   delivery: z
     .object({
-      method: DeliveryMethod.default('webhook'),
+      method: z
+        .literal('webhook', { error: 'must be webhook; polling is not offered' })
+        .default('webhook'),
       webhook_url: z.preprocess(
         (value) => (value === '' || value === null ? undefined : value),
         GivenUrl.optional(),

@@ -37,7 +37,6 @@ export const publicSubscriptionView = (subscription: Subscription) => ({
   ...conditions(subscription),
   status: subscription.status,
 });
-export type PublicSubscriptionView = ReturnType<typeof publicSubscriptionView>;
 
 const numberOrNull = (amount: string | null): number | null =>
   amount === null ? null : decimalToNumber(amount);

@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 import { readConfigFile } from '../../shared/runtime/config.ts';
@@ -40,7 +41,7 @@ describe('the manifest and the files', () => {
   });
 
   it.each(all)('agree on the kind of $name', async ({ section, name, source }) => {
-    const module: unknown = await import(join(root, `functions/${source}.ts`));
+    const module: unknown = await import(pathToFileURL(join(root, `functions/${source}.ts`)).href);
     expect(module).toMatchObject({ default: { kind: kindOf[section], name } });
   });
 });

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 
 import { FieldValue } from '@google-cloud/firestore';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -89,23 +88,6 @@ test('a query that fails with a lasting error is not repeated', async () => {
   faults.inject({ rpc: 'RunQuery', action: { kind: 'fail', code: 'PERMISSION_DENIED' } });
   await expect(client.collection('faults').get()).rejects.toMatchObject({ code: 7 });
   expect(meter.read().rpcs).toEqual({ RunQuery: 1 });
-});
-
-test('the locks of a process that died can be freed at once', async () => {
-  const { client, faults, service } = firestore;
-  const doc = client.doc('faults/orphan');
-  await doc.set({ a: 1 });
-  const dying = firestore.connect();
-  faults.inject({ rpc: 'BatchGetDocuments', action: { kind: 'crash' } });
-  void dying
-    .runTransaction(async (transaction) => transaction.get(dying.doc(doc.path)))
-    .catch(() => undefined);
-  while (!faults.crashed) await setImmediate();
-  faults.revive();
-  const write = doc.update({ a: 2 });
-  service.endTransactions();
-  await write;
-  expect((await doc.get()).get('a')).toBe(2);
 });
 
 test('what is not imitated answers UNIMPLEMENTED', async () => {

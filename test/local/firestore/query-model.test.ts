@@ -140,7 +140,7 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
     op: fc.constantFrom<WhereFilterOp>('<', '<=', '>', '>='),
     value: plain,
   }),
-  fc.record({ field, op: fc.constant('in' as const), value: list(4) }),
+  fc.record({ field, op: fc.constant('in' as const), value: list(3) }),
 );
 const search: fc.Arbitrary<Condition> = fc.oneof(
   fc.record({

@@ -181,6 +181,18 @@ test('a transaction idle for a minute has expired and holds no locks', async () 
   expect([attempts, (await doc.get()).get('a')]).toEqual([2, 11]);
 });
 
+test('a test can free the locks of a process it has killed', async () => {
+  await doc.set({ a: 1 });
+  let attempts = 0;
+  await db.runTransaction(async (transaction) => {
+    await transaction.get(doc);
+    if (++attempts > 1) return;
+    firestore.service.endTransactions();
+    await doc.update({ a: 2 });
+  });
+  expect([attempts, (await doc.get()).get('a')]).toEqual([2, 2]);
+});
+
 test('a transaction in steady use has expired after 270 seconds', async () => {
   await doc.set({ a: 1 });
   let attempts = 0;

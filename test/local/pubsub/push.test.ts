@@ -73,6 +73,15 @@ describe('a push', () => {
     expect(test.cloud.pubsub.outstanding()).toEqual([]);
   });
 
+  it('is acknowledged by 102, before the work is done', async () => {
+    test = await startWithTopics(() => 'processing');
+    await test.subscribePush();
+    await test.publish('hello');
+    await test.target.received(1);
+    await test.cloud.idle();
+    expect(test.cloud.pubsub.outstanding()).toEqual([]);
+  });
+
   it.each([203, 302, 400, 404, 500])('is not acknowledged by %d', async (status) => {
     test = await startWithTopics(() => status);
     await test.subscribePush();

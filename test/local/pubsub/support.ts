@@ -11,7 +11,7 @@ export const subscription = (id: string): string => `projects/${PROJECT}/subscri
 export const SUBSCRIPTION = subscription('reader');
 
 /** What a push carries. */
-export interface PushBody {
+interface PushBody {
   readonly message: {
     readonly data: string;
     readonly messageId: string;

@@ -13,8 +13,11 @@ interface Answer {
   readonly headers?: Record<string, string>;
 }
 
-/** `hang` keeps the request waiting until `release()`; `reset` breaks the connection. */
-type Reaction = number | Answer | 'hang' | 'reset';
+/**
+ * `hang` keeps the request waiting until `release()`; `processing` does so after an interim 102;
+ * `reset` breaks the connection.
+ */
+type Reaction = number | Answer | 'hang' | 'processing' | 'reset';
 
 /** A real HTTP server that notes what it receives and reacts as told; 200 by default. */
 export async function startTarget(react: (request: Received, nth: number) => Reaction = () => 200) {
@@ -33,8 +36,10 @@ export async function startTarget(react: (request: Received, nth: number) => Rea
       requests.push(received);
       const reaction = react(received, requests.length);
       if (reaction === 'reset') request.socket.destroy();
-      else if (reaction === 'hang') waiting.push(() => response.writeHead(200).end());
-      else {
+      else if (reaction === 'hang' || reaction === 'processing') {
+        if (reaction === 'processing') response.writeProcessing();
+        waiting.push(() => response.writeHead(200).end());
+      } else {
         const answer = typeof reaction === 'number' ? { status: reaction } : reaction;
         response.writeHead(answer.status, answer.headers).end();
       }
@@ -58,5 +63,3 @@ export async function startTarget(react: (request: Received, nth: number) => Rea
     },
   };
 }
-
-export type Target = Awaited<ReturnType<typeof startTarget>>;

@@ -112,7 +112,7 @@ describe('a queue', () => {
     test = await startWithQueue();
     await test.google.tasks.pauseQueue({ name: QUEUE });
     for (const id of ['a', 'b', 'c']) await test.create({ name: task(id) });
-    const [all] = await test.google.tasks.listTasks({ parent: QUEUE, pageSize: 2 });
+    const [all] = await test.google.tasks.listTasks({ parent: QUEUE });
     expect(all.map((each) => each.name)).toEqual(['a', 'b', 'c'].map(task));
     const [two, , { nextPageToken }] = (await test.google.tasks.listTasks(
       { parent: QUEUE, pageSize: 2 },

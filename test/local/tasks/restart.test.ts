@@ -38,8 +38,10 @@ describe('after a restart', () => {
     await test.pass(1000);
     expect(test.target.requests).toHaveLength(1);
   });
+});
 
-  it('nothing is sent until held deliveries are released', async () => {
+describe('held deliveries', () => {
+  it('are not sent until they are released', async () => {
     const options = { file: temporaryFile(), holdDeliveries: true };
     test = await startWithQueue({}, undefined, options);
     await test.create();

@@ -107,13 +107,11 @@ describe('a failing task', () => {
 
   it('whose target cannot be reached is retried too', async () => {
     test = await startWithQueue();
-    const { url } = test.target;
     await test.create({ name: task('lost') }, { url: 'http://127.0.0.1:1/nobody' });
     await test.cloud.idle();
     const [waiting] = await test.google.tasks.getTask({ name: task('lost') });
     expect(waiting.lastAttempt?.responseStatus?.code).toBe(14);
     expect(waiting).toMatchObject({ dispatchCount: 1, responseCount: 0 });
-    expect(url).toBeTruthy();
   });
 });
 

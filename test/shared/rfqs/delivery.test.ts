@@ -122,7 +122,10 @@ describe('the next attempt', () => {
 describe('recording an attempt', () => {
   const recipient = { rfq_id: anRfq().rfq_id, provider_id: 'prov_1', subscription_id: 'sub_1' };
   const recorded = (outcome: AttemptOutcome, delivery: Delivery | null = null, n = 0) =>
-    recordAttempt({ rfq: anRfq(), delivery }, { ...command(), recipient, n, outcome });
+    recordAttempt(
+      { rfq: anRfq(), delivery },
+      { ...command(), recipient, n, outcome, ended_at: at },
+    );
 
   it('that succeeded writes one document and nothing else', () => {
     const decision = recorded(delivered);
@@ -185,6 +188,20 @@ describe('recording an attempt', () => {
     expect(docAt(decision, deliveryRef(recipient))?.progress.state).toBe('failed');
   });
 
+  it('counts the pause from the end of the attempt', () => {
+    const { reply } = recordAttempt(
+      { rfq: anRfq(), delivery: null },
+      { ...command(), recipient, n: 0, outcome: failed(), ended_at: later(10) },
+    );
+    expect(reply.delivery.progress).toMatchObject({ next_attempt_at: later(15).toISOString() });
+  });
+
+  it('leaves no dead letter when the RFQ was closed meanwhile', () => {
+    const closed = recorded(failed({ reason_code: 'rfq_closed', retryable: false }));
+    expect(closed.writes).toHaveLength(1);
+    expect(closed.events).toBeUndefined();
+  });
+
   it('on what is settled changes nothing', () => {
     const done = recorded(delivered).reply.delivery;
     expect(recorded(failed(), done, 3)).toEqual({
@@ -194,7 +211,7 @@ describe('recording an attempt', () => {
   });
 
   it('needs its RFQ', () => {
-    const orphan = { ...command(), recipient, n: 0, outcome: delivered };
+    const orphan = { ...command(), recipient, n: 0, outcome: delivered, ended_at: at };
     expect(errorOf(() => recordAttempt({ rfq: null, delivery: null }, orphan))).toMatchObject({
       code: 'not_found',
     });

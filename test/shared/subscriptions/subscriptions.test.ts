@@ -93,14 +93,13 @@ describe('subscribing', () => {
     );
   });
 
-  it('refuses a webhook without any address, but not polling', () => {
+  it('refuses a webhook without any address', () => {
     const silent = aProvider({ bid_webhook: null });
     const webhook = { delivery: { method: 'webhook' } };
     expect(errorOf(() => created(webhook, silent))).toMatchObject({
       code: 'invalid_request',
       details: [{ field: 'body.delivery.webhook_url' }],
     });
-    expect(created({ delivery: { method: 'polling' } }, silent).reply.status).toBe('ACTIVE');
   });
 
   it('fills an absent only_cpa_enabled from the configuration', () => {

@@ -2,7 +2,7 @@ import { createFirestore, type Firestore, type IndexDefinitions } from './firest
 import { createIdentity, type Identity } from './identity/identity.ts';
 import { untilQuiet } from './kernel/activity.ts';
 import { type Clock, SystemClock } from './kernel/clock.ts';
-import { createDispatcher } from './kernel/dispatch.ts';
+import { createDispatcher, type Dispatcher } from './kernel/dispatch.ts';
 import { Faults } from './kernel/faults.ts';
 import { serveGrpc } from './kernel/grpc.ts';
 import { Journal } from './kernel/journal.ts';
@@ -24,6 +24,10 @@ export interface CloudOptions {
   readonly indexes?: IndexDefinitions;
   /** Keep tasks, pushes and jobs back until `releaseDeliveries()`: for targets that start later. */
   readonly holdDeliveries?: boolean;
+  /** Host names of delivery targets that stand for a port of this machine. */
+  readonly routes?: Readonly<Record<string, number>>;
+  /** Puts something between the products and their deliveries, to watch them go. */
+  readonly watchDeliveries?: (dispatcher: Dispatcher) => Dispatcher;
 }
 
 /** The embedded Google Cloud: all products on one port, one clock and one file. */
@@ -61,12 +65,19 @@ function openJournal(file: string): Journal {
 }
 
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
-  const { project, clock = new SystemClock() } = options;
+  const { project, clock = new SystemClock(), watchDeliveries = (plain) => plain } = options;
   const journal = openJournal(options.file ?? ':memory:');
   const meter = new Meter();
   const faults = new Faults();
   const identity = createIdentity({ journal, clock });
-  const dispatcher = createDispatcher({ clock, faults, isHeld: options.holdDeliveries ?? false });
+  const dispatcher = watchDeliveries(
+    createDispatcher({
+      clock,
+      faults,
+      isHeld: options.holdDeliveries ?? false,
+      ...(options.routes && { routes: options.routes }),
+    }),
+  );
   const parts = { journal, meter, clock, identity, dispatcher };
   const firestore = createFirestore({ ...parts, indexes: options.indexes ?? { indexes: [] } });
   const pubsub = createPubsub(parts);

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import {
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  createServer,
+} from 'node:http';
 
 import type { Manifest } from '../shared/runtime/manifest.ts';
 import { matchPath } from '../shared/runtime/path.ts';
@@ -14,15 +20,20 @@ export interface FrontDoor {
 
 /**
  * The one HTTP port of an installation, in the place of the gateway and of the platform's own
- * addresses: routes by the manifest, `/_functions/<name>` as the platform would call a function, and
- * `/_functions/jwks` for the keys that the local identities sign with.
+ * addresses: routes by the manifest, `/_functions/<name>` as the platform would call a function,
+ * `/_functions/jwks` for the keys that the local identities sign with, and the inspector at `/_local`.
  */
-export async function openFrontDoor(port: number, jwks: () => unknown): Promise<FrontDoor> {
+export async function openFrontDoor(
+  port: number,
+  jwks: () => unknown,
+  inspector: RequestListener,
+): Promise<FrontDoor> {
   let functions: ReadonlyMap<string, Server> = new Map();
   let routes: { name: string; method: string; path: string }[] = [];
 
   function listener(req: IncomingMessage, res: ServerResponse): void {
     const [path = '/'] = (req.url ?? '/').split('?', 1);
+    if (path === '/_local' || path.startsWith('/_local/')) return inspector(req, res);
     const direct = path.match(/^\/_functions\/([a-z0-9-]+)$/)?.[1];
     if (direct === 'jwks') return sendJson(res, 200, jwks());
     if (direct !== undefined) return hand(direct, req, res);

@@ -8,7 +8,9 @@ import type { Log } from '../shared/runtime/log.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { openFrontDoor } from './front-door.ts';
 import { type Host, hostFunctions } from './host.ts';
-import type { Clock } from './kernel/clock.ts';
+import { DeliveryLog } from './inspector/deliveries.ts';
+import { createInspector, type Inspected } from './inspector/inspector.ts';
+import { type Clock, SystemClock } from './kernel/clock.ts';
 import { provision } from './provision.ts';
 
 export interface Purvey {
@@ -37,6 +39,8 @@ export interface PurveyOptions {
 }
 
 const PROJECT = 'purvey-local';
+/** What queues, subscriptions and jobs call, whichever port the front door has at this start. */
+const FUNCTIONS_HOST = 'functions.purvey.local';
 /** How long a stop waits for deliveries that are under way. */
 const CLOSE_MS = 1_000;
 
@@ -45,24 +49,33 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
   // Google's clients look for a metadata server on their first call; there is none here to find.
   process.env['METADATA_SERVER_DETECTION'] ??= 'none';
   let cloud: Cloud | undefined;
-  const door = await openFrontDoor(options.port, () => cloud?.identity.jwks());
+  let inspected: Inspected | undefined;
+  const clock = options.clock ?? new SystemClock();
+  const deliveries = new DeliveryLog(clock);
+  const door = await openFrontDoor(
+    options.port,
+    () => cloud?.identity.jwks(),
+    createInspector(() => inspected),
+  );
   try {
     cloud = await startCloud({
       project: PROJECT,
       // What an earlier start left due waits until its functions are there.
       holdDeliveries: true,
+      routes: { [FUNCTIONS_HOST]: door.port },
       indexes: JSON.parse(
         readFileSync(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
       ),
       ...(options.file !== undefined && { file: options.file }),
-      ...(options.clock && { clock: options.clock }),
+      clock,
+      watchDeliveries: (dispatcher) => deliveries.watch(dispatcher),
     });
     const started = cloud;
     const url = `http://127.0.0.1:${door.port}`;
     const { secrets, resumed } = installationSecrets(started, options.env ?? {});
     const config = loadConfig({
       GOOGLE_CLOUD_PROJECT: PROJECT,
-      PURVEY_FUNCTION_URL: `${url}/_functions/{name}`,
+      PURVEY_FUNCTION_URL: `http://${FUNCTIONS_HOST}/_functions/{name}`,
       PURVEY_PUBLIC_URL: url,
       OIDC_JWKS_URL: `${url}/_functions/jwks`,
       PURVEY_CLOUD_ENDPOINT: `127.0.0.1:${started.port}`,
@@ -76,6 +89,12 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
     const parts = { now, ...(options.log && { log: options.log }) };
     let host = await hostFunctions(manifest(), config, parts);
     door.serve(host.functions, manifest());
+    inspected = {
+      cloud: started,
+      deliveries,
+      operatorKey: secrets.operator_key,
+      location: `projects/${PROJECT}/locations/${config.region}`,
+    };
     started.releaseDeliveries();
     return {
       url,
@@ -91,7 +110,8 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
         host = await hostFunctions(manifest(), config, parts);
         started.faults.revive();
         door.serve(host.functions, manifest());
-        await old.services.close();
+        // Not awaited: calls that a crash left unanswered stay so, and their clients never come to rest.
+        void old.services.close();
       },
       async close() {
         // What is under way may finish; what hangs is cut off, and its task comes again at the next start.

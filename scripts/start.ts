@@ -51,6 +51,7 @@ try {
 Purvey is ready after ${took} s${purvey.resumed ? ', with the data of the last start' : ''}.
 
   API            ${purvey.url}
+  Inspector      ${purvey.url}/_local
   Operator key   ${purvey.operatorKey}
   State, logs    ${folder} (--fresh forgets it)
 

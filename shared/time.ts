@@ -7,6 +7,9 @@ export const Timestamp = z.iso.datetime({ precision: 3 });
 export const GivenTimestamp = z.iso
   .datetime({
     offset: true,
-    error: 'must be an ISO 8601 time with an offset, such as 2026-01-15T10:00:00Z',
+    error: ({ code }) =>
+      code === 'invalid_type'
+        ? undefined
+        : 'must be an ISO 8601 time with an offset, such as 2026-01-15T10:00:00Z',
   })
   .transform((text) => new Date(text).toISOString());

@@ -7,6 +7,7 @@ import { cursorOf, valuesOf } from '../../shared/runtime/cursor.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { Paging } from '../../shared/runtime/paging.ts';
 import { ownRfq } from '../../shared/runtime/rfq-access.ts';
+import { invalid } from '../../shared/runtime/validate.ts';
 
 /** Stored pages that one answer reads at most: few may match on each. */
 const PAGES_READ_MAX = 10;
@@ -22,9 +23,8 @@ export default endpoint('list-rfq-decisions', {
   }),
   handle: async ({ params: { rfq_id = '' }, query: { limit, cursor } }, { store, caller }) => {
     const rfq = await ownRfq(store, caller, rfq_id);
-    const [page = 0, offset = 0] = cursor === undefined ? [] : valuesOf(cursor, 2).map(Number);
     const decisions: EligibilityDecision[] = [];
-    let at: { page: number; offset: number } | null = { page, offset };
+    let at: Place | null = cursor === undefined ? { page: 0, offset: 0 } : placeOf(cursor);
     for (let reads = 0; at && decisions.length < limit && reads < PAGES_READ_MAX; reads++) {
       const found: AuditPage | null = await store.get(pageRef(rfq_id, at.page));
       const taken = found?.decisions.slice(at.offset, at.offset + limit - decisions.length) ?? [];
@@ -37,7 +37,19 @@ export default endpoint('list-rfq-decisions', {
     return {
       decisions,
       audit_root: rfq.plan.state === 'planned' ? rfq.plan.audit_root : null,
-      next_cursor: at && cursorOf([at.page, at.offset]),
+      next_cursor: at && cursorOf([at.page, String(at.offset)]),
     };
   },
 });
+
+interface Place {
+  readonly page: number;
+  readonly offset: number;
+}
+
+function placeOf(cursor: string): Place {
+  const [page = NaN, offset = NaN] = valuesOf(cursor, 2).map(Number);
+  if (![page, offset].every((number) => Number.isSafeInteger(number) && number >= 0))
+    throw invalid([{ field: 'query.cursor', reason: 'is not a cursor; take it from next_cursor' }]);
+  return { page, offset };
+}

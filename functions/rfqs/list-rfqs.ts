@@ -6,6 +6,7 @@ import { rfqs } from '../../shared/rfqs/schema.ts';
 import { rfqView } from '../../shared/rfqs/view.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { Paging } from '../../shared/runtime/paging.ts';
+import { invalid } from '../../shared/runtime/validate.ts';
 
 export default endpoint('list-rfqs', {
   summary: "List the buyer's RFQs, newest first; delivery counts are in GET /v1/rfqs/{rfq_id}",
@@ -15,7 +16,12 @@ export default endpoint('list-rfqs', {
     next_cursor: z.string().nullable(),
   }),
   handle: async ({ query: { limit, cursor, org_slug } }, { store, caller }) => {
-    const owner = caller.kind === 'org' ? caller.orgSlug : org_slug;
+    const own = caller.kind === 'org' ? caller.orgSlug : undefined;
+    if (own !== undefined && org_slug !== undefined && own !== org_slug)
+      throw invalid([
+        { field: 'query.org_slug', reason: "is not this key's organisation; leave it out" },
+      ]);
+    const owner = own ?? org_slug;
     const page = await store.query({
       collection: rfqs,
       where: owner === undefined ? [] : [{ field: 'org_slug', op: '==', value: owner }],

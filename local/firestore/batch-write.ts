@@ -1,11 +1,11 @@
 import { status } from '@grpc/grpc-js';
 
 import { RpcError, type Unary } from '../kernel/grpc.ts';
-import { applyCommit } from './apply-commit.ts';
 import type { Database } from './database.ts';
 import { toWireTimestamp } from './timestamps.ts';
 import type { WireWrite } from './wire.ts';
-import { parseWrites, type WriteResult } from './writes.ts';
+import { writeOne } from './write-one.ts';
+import type { WriteResult } from './writes.ts';
 
 interface BatchWriteRequest {
   readonly database?: string;
@@ -19,16 +19,12 @@ interface Outcome {
 
 /** Many independent writes: each succeeds or fails by itself. */
 export function batchWrite(database: Database): Unary<BatchWriteRequest> {
-  async function writeOne(wire: WireWrite, databaseName: string | undefined): Promise<Outcome> {
+  async function outcomeOf(wire: WireWrite, databaseName: string | undefined): Promise<Outcome> {
     try {
-      const writes = parseWrites([wire], databaseName);
-      const names = writes.map(({ name }) => name);
-      const { writeResults } = await database.locks.exclude(undefined, names, () =>
-        applyCommit(database, writes),
-      );
+      const result = await writeOne(database, wire, databaseName);
       // What a deletion answers.
       const deleted = { updateTime: toWireTimestamp(0) };
-      return { result: { ...deleted, ...writeResults[0] }, status: { code: status.OK } };
+      return { result: { ...deleted, ...result }, status: { code: status.OK } };
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       return { result: {}, status: { code: error.code, message: error.details } };
@@ -43,7 +39,7 @@ export function batchWrite(database: Database): Unary<BatchWriteRequest> {
         'Cannot write to the same document more than once in a BatchWrite request.',
       );
     }
-    const outcomes = await Promise.all(writes.map((write) => writeOne(write, databaseName)));
+    const outcomes = await Promise.all(writes.map((write) => outcomeOf(write, databaseName)));
     return {
       writeResults: outcomes.map(({ result }) => result),
       status: outcomes.map((outcome) => outcome.status),

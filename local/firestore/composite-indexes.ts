@@ -1,41 +1,10 @@
 import { RpcError } from '../kernel/grpc.ts';
+import type { CompositeIndex, IndexDefinitions, IndexedField } from './index-definitions.ts';
 import { isNamePath, parseFieldPath } from './field-path.ts';
 import { type Conjunction, isEquality } from './filters.ts';
 import type { Query } from './query.ts';
+import { checkVectorIndex } from './vector-indexes.ts';
 import { compareUtf8 } from './strings.ts';
-
-/** The content of `firestore.indexes.json`. */
-export interface IndexDefinitions {
-  readonly indexes: readonly CompositeIndex[];
-  readonly fieldOverrides?: readonly FieldOverride[];
-}
-
-export interface CompositeIndex {
-  readonly collectionGroup: string;
-  /** COLLECTION (the default) or COLLECTION_GROUP. */
-  readonly queryScope?: string;
-  readonly fields: readonly IndexedField[];
-}
-
-export interface IndexedField {
-  readonly fieldPath: string;
-  /** ASCENDING or DESCENDING; absent on an array. */
-  readonly order?: string;
-  /** CONTAINS on an array. */
-  readonly arrayConfig?: string;
-}
-
-/** Replaces a field's automatic indexes: with an empty list the field is exempt from indexing. */
-export interface FieldOverride {
-  readonly collectionGroup: string;
-  /** `*` for all fields of the collection group. */
-  readonly fieldPath: string;
-  readonly indexes?: readonly {
-    readonly queryScope?: string;
-    readonly order?: string;
-    readonly arrayConfig?: string;
-  }[];
-}
 
 /** Refuses the queries that production refuses for want of an index. */
 export interface IndexCheck {
@@ -63,12 +32,17 @@ interface Need {
 
 const arrayToken = (path: string): string => `${path}[]`;
 
-export function createIndexCheck(definitions: IndexDefinitions): IndexCheck {
-  const composites = definitions.indexes.map((index) => ({
+/** @param definitions `any`: every query has its index */
+export function createIndexCheck(definitions: IndexDefinitions | 'any'): IndexCheck {
+  if (definitions === 'any') return { check: () => {} };
+  const defined = definitions.indexes.map((index) => ({
     ...index,
     queryScope: index.queryScope ?? 'COLLECTION',
     fields: index.fields.map((field) => ({ ...field, fieldPath: spelled(field.fieldPath) })),
   }));
+  const isVectorIndex = ({ fields }: CompositeIndex) => fields.at(-1)?.vectorConfig !== undefined;
+  const composites = defined.filter((index) => !isVectorIndex(index));
+  const vectorIndexes = defined.filter(isVectorIndex);
   const overrides = (definitions.fieldOverrides ?? []).map((override) => ({
     ...override,
     fieldPath: override.fieldPath === '*' ? '*' : spelled(override.fieldPath),
@@ -127,6 +101,7 @@ export function createIndexCheck(definitions: IndexDefinitions): IndexCheck {
   return {
     check(query, aggregated = []) {
       if (query.collectionId === '') return;
+      if (query.nearest) return checkVectorIndex(vectorIndexes, query, query.nearest);
       const checked = new Set<string>();
       for (const conditions of query.disjuncts) {
         const need = needOf(query, conditions, aggregated);

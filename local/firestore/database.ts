@@ -1,3 +1,4 @@
+import type { Journal } from '../kernel/journal.ts';
 import type { Meter } from '../kernel/meter.ts';
 import type { IndexCheck } from './composite-indexes.ts';
 import type { Documents } from './documents.ts';
@@ -13,4 +14,5 @@ export interface Database {
   readonly transactions: Transactions;
   readonly indexCheck: IndexCheck;
   readonly meter: Meter;
+  readonly journal: Journal;
 }

@@ -1,7 +1,8 @@
 import { compareInOrder, documentValue, type Order, type StoredDocument } from './document.ts';
 import type { FieldPath } from './field-path.ts';
 import { SortedList } from './sorted-list.ts';
-import { elementsOf, equalityKey, joinKeys, type Value } from './values.ts';
+import { equalityKey, joinKeys } from './value-order.ts';
+import { elementsOf, type Value } from './values.ts';
 
 /**
  * What an index is made for: fields compared for equality, at most one array searched for an

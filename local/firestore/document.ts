@@ -1,7 +1,8 @@
 import { type FieldPath, isNamePath, pick, valueAt } from './field-path.ts';
 import { compareIds, compareNames, lastSegment, parentOf } from './resource-names.ts';
 import { type Micros, toWireTimestamp } from './timestamps.ts';
-import { compareValues, type Fields, NULL, type Value } from './values.ts';
+import { compareValues } from './value-order.ts';
+import { type Fields, NULL, type Value } from './values.ts';
 
 /** One version of a document; a change makes a new object. */
 export interface StoredDocument {

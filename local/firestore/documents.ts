@@ -11,6 +11,15 @@ export type Scope =
   | { readonly kind: 'group'; readonly collectionId: string }
   | { readonly kind: 'all' };
 
+/** What one commit has made of one document; undefined where it does not exist. */
+export interface Change {
+  readonly name: string;
+  readonly before: StoredDocument | undefined;
+  readonly after: StoredDocument | undefined;
+}
+
+type CommitListener = (changes: readonly Change[], at: Micros) => void;
+
 /** All documents of all databases. */
 export interface Documents {
   get(name: string): StoredDocument | undefined;
@@ -19,18 +28,22 @@ export interface Documents {
   apply(changes: ReadonlyMap<string, StoredDocument | undefined>, at: Micros): void;
   /** What differs now from the state at `readTime`, each document as it was then. */
   undoneSince(readTime: Micros): ReadonlyMap<string, StoredDocument | undefined>;
-  /** The newest time any stored document was written. */
-  readonly lastUpdateTime: Micros;
+  /** Calls `listener` right after every commit that changes something; the result stops that. */
+  onCommit(listener: CommitListener): () => void;
+  /** When the last change was made before this process began. */
+  readonly lastCommitTime: Micros;
   all(): Iterable<StoredDocument>;
 }
 
-export function createDocuments(table: Table<DocumentState>): Documents {
+/** @param times remembers the last deletion, which leaves no document behind to tell of it */
+export function createDocuments(table: Table<DocumentState>, times: Table<Micros>): Documents {
   const byName = new Map<string, StoredDocument>();
   const collections = new Map<string, IndexSet>();
   /** Built when first queried, unlike `collections`. */
   const groups = new Map<string, IndexSet>();
   let everything: IndexSet | undefined;
-  let lastUpdateTime = 0;
+  const listeners = new Set<CommitListener>();
+  let lastCommitTime = 0;
 
   function replace(
     name: string,
@@ -62,12 +75,13 @@ export function createDocuments(table: Table<DocumentState>): Documents {
 
   for (const [name, state] of table.load()) {
     replace(name, undefined, documentOf(name, state));
-    lastUpdateTime = Math.max(lastUpdateTime, state.updateTime);
+    lastCommitTime = Math.max(lastCommitTime, state.updateTime);
   }
-  const history = createHistory(lastUpdateTime);
+  for (const [, time] of times.load()) lastCommitTime = Math.max(lastCommitTime, time);
+  const history = createHistory(lastCommitTime);
 
   return {
-    lastUpdateTime,
+    lastCommitTime,
     get: (name) => byName.get(name),
     all: () => byName.values(),
     undoneSince: (readTime) => history.undoneSince(readTime),
@@ -81,19 +95,27 @@ export function createDocuments(table: Table<DocumentState>): Documents {
       }
       return group;
     },
+    onCommit(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     apply(changes, at) {
+      const applied: Change[] = [];
       for (const [name, after] of changes) {
         const before = byName.get(name);
         if (after === before) continue;
         replace(name, before, after);
         history.record({ at, name, before });
+        applied.push({ name, before, after });
         if (after) {
           const { fields, createTime, updateTime } = after;
           table.put(name, { fields, createTime, updateTime });
         } else {
           table.delete(name);
+          times.put('last deletion', at);
         }
       }
+      if (applied.length > 0) for (const listener of [...listeners]) listener(applied, at);
     },
   };
 }

@@ -1,18 +1,8 @@
 import { RpcError } from '../kernel/grpc.ts';
 import { documentValue, type StoredDocument } from './document.ts';
 import { type FieldPath, isNamePath, parseFieldPath } from './field-path.ts';
-import {
-  compareValues,
-  elementsOf,
-  equalValues,
-  fromWire,
-  isNaNValue,
-  isNull,
-  NAN,
-  NULL,
-  typeRank,
-  type Value,
-} from './values.ts';
+import { compareValues, equalValues, typeRank } from './value-order.ts';
+import { elementsOf, fromWire, isNaNValue, isNull, NAN, NULL, type Value } from './values.ts';
 import type { WireFilter } from './wire.ts';
 
 const DISJUNCTIONS_MAX = 30;

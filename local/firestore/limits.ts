@@ -1,11 +1,12 @@
 import { RpcError } from '../kernel/grpc.ts';
 import { isReservedName } from './resource-names.ts';
-import type { Fields, Value } from './values.ts';
+import { type Fields, isNumber, type Value, vectorOf } from './values.ts';
 
 const DOCUMENT_BYTES_MAX = 1_048_576;
 const REQUEST_BYTES_MAX = 10 * 1024 * 1024;
 const FIELD_NAME_BYTES_MAX = 1500;
 const DEPTH_MAX = 20;
+const VECTOR_DIMENSIONS_MAX = 2048;
 /** What Firestore adds to every name and to every document when it computes sizes. */
 const NAME_OVERHEAD_BYTES = 16;
 const DOCUMENT_OVERHEAD_BYTES = 32;
@@ -89,7 +90,7 @@ function checkFieldName(key: string, value: Value): void {
     );
   }
   const marksVector = value.valueType === 'stringValue' && value.stringValue === '__vector__';
-  if (isReservedName(key) && !marksVector) {
+  if (isReservedName(key) && !(key === '__type__' && marksVector)) {
     throw new RpcError('INVALID_ARGUMENT', `Field name "${key}" is reserved.`);
   }
 }
@@ -102,11 +103,26 @@ function checkValue(key: string, value: Value, depth: number): void {
       `Property ${key} is nested deeper than ${DEPTH_MAX} levels.`,
     );
   }
+  const vector = vectorOf(value);
+  if (vector) return checkVector(key, value, vector);
   if (value.valueType === 'mapValue') return checkMap(value.mapValue.fields, depth + 1);
   for (const element of value.arrayValue.values) {
     if (element.valueType === 'arrayValue') {
       throw new RpcError('INVALID_ARGUMENT', 'Cannot convert an array value in an array value.');
     }
     checkValue(key, element, depth + 1);
+  }
+}
+
+function checkVector(key: string, value: Value, components: readonly Value[]): void {
+  const parts = value.valueType === 'mapValue' ? Object.keys(value.mapValue.fields) : [];
+  if (parts.length !== 2 || !components.every(isNumber)) {
+    throw new RpcError('INVALID_ARGUMENT', `Property ${key} is not a vector of numbers.`);
+  }
+  if (components.length === 0 || components.length > VECTOR_DIMENSIONS_MAX) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `Property ${key} must be a vector of 1 to ${VECTOR_DIMENSIONS_MAX} dimensions.`,
+    );
   }
 }

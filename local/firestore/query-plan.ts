@@ -3,7 +3,8 @@ import { groupKey } from './document-index.ts';
 import type { Documents } from './documents.ts';
 import { isNamePath } from './field-path.ts';
 import { type Condition, type Conjunction, isEquality, sideOfRange } from './filters.ts';
-import { matches, type Query, sideOfCursor } from './query.ts';
+import { nearestOf } from './nearest.ts';
+import { isInScope, matches, type Query, sideOfCursor } from './query.ts';
 import type { Micros } from './timestamps.ts';
 import { NULL } from './values.ts';
 
@@ -11,20 +12,35 @@ import { NULL } from './values.ts';
 export interface QueryResult {
   readonly found: readonly StoredDocument[];
   readonly skipped: number;
+  /** Of each found document, when it was looked for by its vector. */
+  readonly distances: ReadonlyMap<StoredDocument, number> | undefined;
+  /** Vectors compared to find the nearest. */
+  readonly vectorsRead: number;
 }
 
 /** @param readTime a time in the past to read at; undefined for the present */
 export function runQuery(documents: Documents, query: Query, readTime?: Micros): QueryResult {
   const undone = readTime === undefined ? undefined : documents.undoneSince(readTime);
-  const inOrder = undone?.size ? scanPast(documents, query, undone) : merge(documents, query);
+  let inOrder: Iterable<StoredDocument> = undone?.size
+    ? scanPast(documents, query, undone)
+    : merge(documents, query);
+  let distances: Map<StoredDocument, number> | undefined;
+  let vectorsRead = 0;
+  if (query.nearest) {
+    const candidates = [...inOrder];
+    vectorsRead = candidates.length;
+    const neighbours = nearestOf(query.nearest, candidates);
+    distances = new Map(neighbours.map(({ document, distance }) => [document, distance]));
+    inOrder = distances.keys();
+  }
   const found: StoredDocument[] = [];
   let skipped = 0;
-  if (query.limit === 0) return { found, skipped };
+  if (query.limit === 0) return { found, skipped, distances, vectorsRead };
   for (const document of inOrder) {
     if (skipped < query.offset) skipped++;
     else if (found.push(document) >= query.limit) break;
   }
-  return { found, skipped };
+  return { found, skipped, distances, vectorsRead };
 }
 
 /** Reads in the past are rare and short-lived: they look at every document instead of at an index. */
@@ -43,11 +59,6 @@ function scanPast(
   return candidates
     .filter((document) => matches(query, document))
     .sort((a, b) => compareInOrder(query.orders, a, b));
-}
-
-function isInScope({ scope }: Query, { collection }: StoredDocument): boolean {
-  if (scope.kind === 'collection') return collection === scope.path;
-  return scope.kind === 'all' || collection.endsWith(`/${scope.collectionId}`);
 }
 
 /** Merges the disjuncts' results, each already in order; a document several of them found counts once. */

@@ -3,9 +3,11 @@ import { documentValue, type Order, type StoredDocument } from './document.ts';
 import type { Scope } from './documents.ts';
 import { type FieldPath, isNamePath, NAME_PATH, parseFieldPath } from './field-path.ts';
 import { type Conjunction, holds, isInequality, parseFilter } from './filters.ts';
+import { type Nearest, parseNearest } from './nearest.ts';
 import { checkParent } from './resource-names.ts';
 import { compareUtf8 } from './strings.ts';
-import { compareValues, fromWire, NULL, type Value } from './values.ts';
+import { compareValues } from './value-order.ts';
+import { fromWire, NULL, type Value } from './values.ts';
 import type { WireCursor, WireQuery } from './wire.ts';
 
 export interface Cursor {
@@ -27,6 +29,8 @@ export interface Query {
   readonly endAt: Cursor | undefined;
   readonly offset: number;
   readonly limit: number;
+  /** Comes after filters, cursors and orders, before offset and limit. */
+  readonly nearest: Nearest | undefined;
   readonly select: readonly FieldPath[] | undefined;
 }
 
@@ -34,9 +38,6 @@ const badRequest = (message: string): RpcError => new RpcError('INVALID_ARGUMENT
 
 export function parseQuery(parent: string, wire: WireQuery = {}): Query {
   checkParent(parent);
-  if (wire.findNearest) {
-    throw new RpcError('UNIMPLEMENTED', 'Vector search is not imitated.');
-  }
   const { collectionId = '', allDescendants = false } = wire.from?.[0] ?? {};
   const disjuncts = parseFilter(wire.where);
   const orders = completeOrders(wire, disjuncts);
@@ -52,6 +53,7 @@ export function parseQuery(parent: string, wire: WireQuery = {}): Query {
     endAt: parseCursor(wire.endAt, orders),
     offset: wire.offset ?? 0,
     limit,
+    nearest: wire.findNearest && parseNearest(wire.findNearest),
     select: wire.select?.fields?.map(({ fieldPath }) => parseFieldPath(fieldPath)),
   };
 }
@@ -117,7 +119,12 @@ export function sideOfCursor(
   return before ? 1 : -1;
 }
 
-/** Whether the document belongs to the result, limit and offset aside. */
+export function isInScope({ scope }: Query, { collection }: StoredDocument): boolean {
+  if (scope.kind === 'collection') return collection === scope.path;
+  return scope.kind === 'all' || collection.endsWith(`/${scope.collectionId}`);
+}
+
+/** Whether a document in the query's scope belongs to the result, limit and offset aside. */
 export const matches = (query: Query, document: StoredDocument): boolean =>
   query.covers(document) &&
   query.orders.every(({ path }) => documentValue(document, path) !== undefined) &&

@@ -1,11 +1,16 @@
 import { RpcError, type ServerStream } from '../kernel/grpc.ts';
 import type { Database } from './database.ts';
-import { toWireDocument } from './document.ts';
+import { type StoredDocument, toWireDocument } from './document.ts';
+import { withValueAt } from './field-path.ts';
 import { parseQuery, type Query } from './query.ts';
-import { type QueryResult, runQuery as resultOf } from './query-plan.ts';
+import { queryDocuments } from './query-documents.ts';
+import type { QueryResult } from './query-plan.ts';
 import { toWireTimestamp } from './timestamps.ts';
-import type { Reading } from './transactions.ts';
+import { ofDouble } from './values.ts';
 import type { ConsistencySelector, WireQuery } from './wire.ts';
+
+/** What one read pays for in a vector index. */
+const VECTORS_PER_READ = 100;
 
 interface RunQueryRequest extends ConsistencySelector {
   readonly parent?: string;
@@ -24,31 +29,25 @@ export function runQuery(database: Database): ServerStream<RunQueryRequest> {
     indexCheck.check(query);
     const reading = transactions.reading(request);
     if (reading.begun) send({ transaction: reading.begun });
-    const { found, skipped } = await queryInTransaction(database, query, reading);
+    const result = await queryDocuments(database, query, reading);
+    const { found, skipped } = result;
     const readTime = toWireTimestamp(reading.snapshot ?? timeline.read());
     if (found.length === 0) send({ readTime, skippedResults: skipped });
     for (const [i, document] of found.entries()) {
       const first = i === 0 && skipped > 0 ? { skippedResults: skipped } : {};
-      send({ document: toWireDocument(document, query.select), readTime, ...first });
+      send({ document: answer(query, result, document), readTime, ...first });
     }
-    meter.count('reads', Math.max(1, found.length + skipped));
+    meter.count('reads', Math.max(1, found.length + skipped) + vectorReads(result));
   };
 }
 
-/** Runs the query again until it finds only what is locked, and remembers it for the commit. */
-async function queryInTransaction(
-  { documents, locks }: Database,
-  query: Query,
-  { transaction, snapshot }: Reading,
-): Promise<QueryResult> {
-  const look = () => resultOf(documents, query, snapshot);
-  let result = look();
-  if (!transaction) return result;
-  const namesOf = ({ found }: QueryResult) => found.map(({ name }) => name);
-  do {
-    await locks.share(transaction, namesOf(result));
-    result = look();
-  } while (!namesOf(result).every((name) => transaction.held.has(name)));
-  transaction.observed.push({ seen: result.found, lookAgain: () => look().found });
-  return result;
+/** A distance that is asked for comes along whatever the projection. */
+function answer({ nearest, select }: Query, { distances }: QueryResult, document: StoredDocument) {
+  const wire = toWireDocument(document, select);
+  const distance = distances?.get(document);
+  if (distance === undefined || !nearest?.resultPath) return wire;
+  return { ...wire, fields: withValueAt(wire.fields, nearest.resultPath, ofDouble(distance)) };
 }
+
+const vectorReads = ({ vectorsRead }: QueryResult): number =>
+  Math.ceil(vectorsRead / VECTORS_PER_READ);

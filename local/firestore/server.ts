@@ -1,13 +1,11 @@
 /**
  * Firestore (Native mode) over gRPC, for Google's unmodified client.
  *
- * Not imitated, answered with UNIMPLEMENTED: Listen, Write, PartitionQuery, ExecutePipeline, the
- * single-document CreateDocument, UpdateDocument and DeleteDocument (the client commits instead),
- * vector search, Query Explain, ListDocuments in the past or ordered by fields.
- * Not imitated, without an error: TTL deletion (expired documents stay, as they may in production),
- * security rules and IAM, write-rate limits, the index of a long string being cut at 1,500 bytes,
- * and the bill for a `verify` write. Reads in the past reach back 10,000 changes at most, and not
- * beyond the last restart.
+ * Not imitated, answered with UNIMPLEMENTED: Write (the stream of phones and browsers),
+ * ExecutePipeline, Query Explain, ListDocuments with missing documents in the past.
+ * Not imitated, without an error: security rules and IAM, write-rate limits, the index of a long
+ * string being cut at 1,500 bytes, and the bill for a `verify` write. Reads in the past reach back
+ * 10,000 changes at most, and not beyond the last restart.
  */
 import type { Clock } from '../kernel/clock.ts';
 import type { Service } from '../kernel/grpc.ts';
@@ -17,28 +15,35 @@ import { batchGetDocuments } from './batch-get-documents.ts';
 import { batchWrite } from './batch-write.ts';
 import { beginTransaction } from './begin-transaction.ts';
 import { commit } from './commit.ts';
-import { createIndexCheck, type IndexDefinitions } from './composite-indexes.ts';
+import { createIndexCheck } from './composite-indexes.ts';
+import { createDocument } from './create-document.ts';
+import { deleteDocument } from './delete-document.ts';
+import { partitionQuery } from './partition-query.ts';
+import { updateDocument } from './update-document.ts';
 import type { Database } from './database.ts';
 import type { DocumentState, StoredDocument } from './document.ts';
 import { createDocuments } from './documents.ts';
 import { getDocument } from './get-document.ts';
+import { listen } from './listen.ts';
+import type { IndexDefinitions } from './index-definitions.ts';
 import { listCollectionIds } from './list-collection-ids.ts';
 import { listDocuments } from './list-documents.ts';
 import { createLocks } from './locks.ts';
 import { rollback } from './rollback.ts';
 import { runAggregationQuery } from './run-aggregation-query.ts';
 import { runQuery } from './run-query.ts';
-import { createTimeline } from './timestamps.ts';
+import { createTimeline, type Micros } from './timestamps.ts';
 import { createTransactions } from './transactions.ts';
 
-export type { IndexDefinitions } from './composite-indexes.ts';
+export type { IndexDefinitions } from './index-definitions.ts';
 export type { StoredDocument } from './document.ts';
 
 interface Parts {
   readonly journal: Journal;
   readonly meter: Meter;
   readonly clock: Clock;
-  readonly indexes: IndexDefinitions;
+  /** `any`: no query is refused for want of an index, as by Google's emulator. */
+  readonly indexes: IndexDefinitions | 'any';
 }
 
 export interface Firestore extends Service {
@@ -52,8 +57,11 @@ export interface Firestore extends Service {
 }
 
 export function createFirestore({ journal, meter, clock, indexes }: Parts): Firestore {
-  const documents = createDocuments(journal.table<DocumentState>('firestore.documents'));
-  const timeline = createTimeline(clock, documents.lastUpdateTime);
+  const documents = createDocuments(
+    journal.table<DocumentState>('firestore.documents'),
+    journal.table<Micros>('firestore.times'),
+  );
+  const timeline = createTimeline(clock, documents.lastCommitTime);
   const locks = createLocks(clock);
   const transactions = createTransactions(clock, timeline, locks);
   const database: Database = {
@@ -63,6 +71,7 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
     transactions,
     indexCheck: createIndexCheck(indexes),
     meter,
+    journal,
   };
   return {
     package: '@google-cloud/firestore-api',
@@ -74,6 +83,10 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
       GetDocument: getDocument(database),
       ListCollectionIds: listCollectionIds(database),
       ListDocuments: listDocuments(database),
+      CreateDocument: createDocument(database),
+      DeleteDocument: deleteDocument(database),
+      PartitionQuery: partitionQuery(database),
+      UpdateDocument: updateDocument(database),
       Rollback: rollback(database),
     },
     serverStream: {
@@ -81,6 +94,7 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
       RunAggregationQuery: runAggregationQuery(database),
       RunQuery: runQuery(database),
     },
+    duplex: { Listen: listen(database) },
     endTransactions: () => transactions.endAll(),
     snapshot: () => new Map([...documents.all()].map((document) => [document.name, document])),
   };

@@ -1,10 +1,9 @@
 import { RpcError } from '../kernel/grpc.ts';
 import { type FieldPath, parseFieldPath } from './field-path.ts';
 import type { Micros } from './timestamps.ts';
+import { compareNumbers, equalValues } from './value-order.ts';
 import {
-  compareNumbers,
   elementsOf,
-  equalValues,
   fromWire,
   isNaNValue,
   isNumber,

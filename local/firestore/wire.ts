@@ -89,7 +89,16 @@ export interface WireQuery {
   readonly endAt?: WireCursor;
   readonly offset?: number;
   readonly limit?: { readonly value?: number };
-  readonly findNearest?: object;
+  readonly findNearest?: WireNearest;
+}
+
+export interface WireNearest {
+  readonly vectorField?: WireField;
+  readonly queryVector?: WireValue;
+  readonly distanceMeasure?: string;
+  readonly limit?: { readonly value?: number };
+  readonly distanceResultField?: string;
+  readonly distanceThreshold?: { readonly value?: number };
 }
 
 export interface WireTransactionOptions {
@@ -102,4 +111,13 @@ export interface ConsistencySelector {
   readonly transaction?: Uint8Array;
   readonly newTransaction?: WireTransactionOptions;
   readonly readTime?: Partial<WireTimestamp>;
+}
+
+export interface WireTarget {
+  readonly query?: { readonly parent?: string; readonly structuredQuery?: WireQuery };
+  readonly documents?: { readonly documents?: readonly string[] };
+  readonly resumeToken?: Uint8Array;
+  readonly readTime?: Partial<WireTimestamp>;
+  readonly targetId?: number;
+  readonly once?: boolean;
 }

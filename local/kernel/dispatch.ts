@@ -44,8 +44,10 @@ export function createDispatcher(parts: {
   readonly faults: Faults;
   /** Send nothing before `release()`: for targets that start later than the embedded cloud. */
   readonly isHeld?: boolean;
+  /** Host names that stand for a port of this machine, so that stored URLs outlive a change of port. */
+  readonly routes?: Readonly<Record<string, number>>;
 }): Dispatcher {
-  const { clock, faults } = parts;
+  const { clock, faults, routes = {} } = parts;
   const agent = new Agent({ keepAlive: true });
   const underWay = new Set<(delivery: Delivery) => void>();
   const stopListening = faults.onCrash(() => {
@@ -69,10 +71,17 @@ export function createDispatcher(parts: {
         if (delivery.kind !== 'answered') outgoing.destroy();
         resolve(delivery);
       };
-      const outgoing = request(dispatch.url, {
+      const url = new URL(dispatch.url);
+      const port = routes[url.hostname];
+      const outgoing = request(url, {
         agent,
+        ...(port !== undefined && { host: '127.0.0.1', hostname: '127.0.0.1', port }),
         method: dispatch.method ?? 'POST',
-        headers: { ...dispatch.headers, 'content-length': dispatch.body?.length ?? 0 },
+        headers: {
+          ...dispatch.headers,
+          host: url.host,
+          'content-length': dispatch.body?.length ?? 0,
+        },
       });
       underWay.add(settle);
       const sentMs = performance.now();

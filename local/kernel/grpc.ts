@@ -40,7 +40,7 @@ export type ServerStream<Request = never, Message = unknown> = (
   request: Request,
   send: (message: Message) => void,
 ) => void | Promise<void>;
-/** Owns its call from the first message to the last, faults and meter aside. */
+/** Owns its call from the first message to the last; a fault refuses the call or, as a crash, ends it. */
 export type Duplex<Request = never, Message = unknown> = (
   call: ServerDuplexStream<Request, Message>,
 ) => void;
@@ -53,6 +53,8 @@ export interface Service {
   readonly unary?: Record<string, Unary>;
   readonly serverStream?: Record<string, ServerStream>;
   readonly duplex?: Record<string, Duplex>;
+  /** Called once no more calls come. */
+  readonly close?: () => void;
 }
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -158,7 +160,13 @@ export async function serveGrpc(
     for (const [rpc, handle] of Object.entries(service.duplex ?? {})) {
       handlers[rpc] = (call: ServerDuplexStream<never, unknown>) => {
         parts.meter.countRpc(rpc);
-        handle(call);
+        const endWith = (code: keyof typeof status, message: string) =>
+          call.emit('error', new RpcError(code, message));
+        const ended = parts.faults.onCrash(() => endWith('CANCELLED', 'process has crashed'));
+        for (const event of ['cancelled', 'finish']) call.once(event, ended);
+        const fault = parts.faults.strike(rpc, {});
+        if (!fault) handle(call);
+        else if ('code' in fault) endWith(fault.code ?? 'UNAVAILABLE', 'injected fault');
       };
     }
     server.addService(definitionOf(service), handlers as never);
@@ -168,5 +176,11 @@ export async function serveGrpc(
       error ? failed(error) : done(actual),
     ),
   );
-  return { port: bound, close: () => server.forceShutdown() };
+  return {
+    port: bound,
+    close() {
+      server.forceShutdown();
+      for (const service of services) service.close?.();
+    },
+  };
 }

@@ -5,6 +5,8 @@ export interface Usage {
   deletes: number;
   tasks: number;
   messages: number;
+  /** Volume published and delivered, each request at least 1,000 bytes. */
+  messageBytes: number;
   kmsOperations: number;
   /** Calls per RPC, by its short name: `{ Commit: 3, CreateTask: 1 }`. */
   rpcs: Record<string, number>;
@@ -16,6 +18,7 @@ const zero = (): Usage => ({
   deletes: 0,
   tasks: 0,
   messages: 0,
+  messageBytes: 0,
   kmsOperations: 0,
   rpcs: {},
 });

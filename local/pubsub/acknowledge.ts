@@ -4,7 +4,7 @@ import type { AcknowledgeRequest } from './wire.ts';
 
 export const acknowledge = (state: PubsubState) => (request: AcknowledgeRequest) => {
   const subscription = state.subscription(request.subscription);
-  for (const { messageId, attempt } of (request.ackIds ?? []).map(parseAckId))
-    subscription.acknowledge(messageId, attempt);
+  for (const { messageId, delivery } of (request.ackIds ?? []).map(parseAckId))
+    subscription.acknowledge(messageId, delivery);
   return {};
 };

@@ -6,7 +6,7 @@ import type { WireSubscription } from './wire.ts';
 export const createSubscription =
   (state: PubsubState) =>
   (request: WireSubscription): WireSubscription => {
-    const settings = parseSubscription(request);
+    const settings = parseSubscription({ ...request, detached: false });
     if (state.subscriptions.has(settings.name))
       throw new RpcError(
         'ALREADY_EXISTS',

@@ -1,20 +1,17 @@
 import { RpcError } from '../kernel/grpc.ts';
-import { checkName } from './names.ts';
 import type { PubsubState } from './state.ts';
+import { parseTopic, topicToWire } from './topic-settings.ts';
 import type { WireTopic } from './wire.ts';
 
 export const createTopic =
   (state: PubsubState) =>
   (request: WireTopic): WireTopic => {
-    const name = checkName('topics', request.name);
-    if (request.schemaSettings || request.ingestionDataSourceSettings)
-      throw new RpcError('UNIMPLEMENTED', 'Schemas and ingestion are not imitated.');
-    if (state.topics.has(name))
+    const topic = parseTopic(request);
+    if (state.topics.has(topic.name))
       throw new RpcError(
         'ALREADY_EXISTS',
-        `Resource already exists in the project (resource=${name}).`,
+        `Resource already exists in the project (resource=${topic.name}).`,
       );
-    const topic = { name, labels: { ...request.labels } };
     state.keepTopic(topic);
-    return topic;
+    return topicToWire(topic);
   };

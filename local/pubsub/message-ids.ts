@@ -17,6 +17,11 @@ export class MessageIds {
     this.#reservedBelow = this.#next;
   }
 
+  /** What `next()` will return at the earliest: every id given so far is less. */
+  get upcoming(): string {
+    return String(this.#next);
+  }
+
   next(): string {
     if (this.#next >= this.#reservedBelow) {
       this.#reservedBelow = this.#next + BLOCK;

@@ -2,9 +2,11 @@ import { RpcError } from '../kernel/grpc.ts';
 
 const ID = /^(?!goog)[a-zA-Z][a-zA-Z0-9._~%+-]{2,254}$/;
 
-/** Checks `projects/<project>/topics/<id>` or the same of a subscription. */
+export type Kind = 'topics' | 'subscriptions' | 'snapshots' | 'schemas';
+
+/** Checks `projects/<project>/topics/<id>` or the same of another kind. */
 export function checkName(
-  kind: 'topics' | 'subscriptions',
+  kind: Kind,
   name: string | null | undefined,
 ): string {
   const [projects, project, actualKind, id, ...more] = (name ?? '').split('/');

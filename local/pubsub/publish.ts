@@ -1,5 +1,5 @@
 import { RpcError } from '../kernel/grpc.ts';
-import { parseMessage } from './message.ts';
+import { parseMessage, sizeOf } from './message.ts';
 import type { PubsubState } from './state.ts';
 import type { PublishRequest } from './wire.ts';
 
@@ -12,8 +12,8 @@ export const publish = (state: PubsubState) => (request: PublishRequest) => {
   if (messages.length === 0 || messages.length > MESSAGES_MAX)
     throw new RpcError('INVALID_ARGUMENT', `A request publishes 1 to ${MESSAGES_MAX} messages.`);
   const contents = messages.map(parseMessage);
-  const bytes = contents.reduce((sum, content) => sum + content.data.length, 0);
+  const bytes = contents.reduce((sum, content) => sum + sizeOf(content), 0);
   if (bytes > REQUEST_BYTES_MAX)
     throw new RpcError('INVALID_ARGUMENT', 'Request payload size exceeds the limit: 10 MB.');
-  return { messageIds: contents.map((content) => state.publish(topic, content)) };
+  return { messageIds: state.publish(topic, contents) };
 };

@@ -1,18 +1,19 @@
 import { pageOf } from '../kernel/page.ts';
 import type { PubsubState } from './state.ts';
+import { topicToWire } from './topic-settings.ts';
 import type { ListTopicsRequest, ListTopicSubscriptionsRequest, TopicRequest } from './wire.ts';
 
 const PAGE_SIZE_MAX = 1000;
 
 export const getTopic = (state: PubsubState) => (request: TopicRequest) =>
-  state.topic(request.topic);
+  topicToWire(state.topic(request.topic));
 
 export const listTopics = (state: PubsubState) => (request: ListTopicsRequest) => {
   const inProject = [...state.topics.values()].filter((topic) =>
     topic.name.startsWith(`${request.project ?? ''}/topics/`),
   );
   const { items, nextPageToken } = pageOf(inProject, request, PAGE_SIZE_MAX);
-  return { topics: items, nextPageToken };
+  return { topics: items.map(topicToWire), nextPageToken };
 };
 
 export const listTopicSubscriptions =
@@ -20,7 +21,7 @@ export const listTopicSubscriptions =
     const topic = state.topic(request.topic);
     const attached = [...state.subscriptions.values()]
       .map((subscription) => subscription.settings)
-      .filter((settings) => settings.topic === topic.name);
+      .filter((settings) => settings.topic === topic.name && !settings.isDetached);
     const { items, nextPageToken } = pageOf(attached, request, PAGE_SIZE_MAX);
     return { subscriptions: items.map((settings) => settings.name), nextPageToken };
   };

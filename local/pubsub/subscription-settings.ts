@@ -2,6 +2,7 @@ import { RpcError } from '../kernel/grpc.ts';
 import { fromMs, toMs } from '../kernel/proto-time.ts';
 import { parseFilter } from './filter.ts';
 import { checkName } from './names.ts';
+import { parseRetention } from './topic-settings.ts';
 import type { WireSubscription } from './wire.ts';
 
 export interface PushTarget {
@@ -21,13 +22,22 @@ export interface SubscriptionSettings {
   readonly filter: string;
   readonly isOrdered: boolean;
   readonly retentionMs: number;
+  /** Acknowledged messages can be sought back to until the retention ends. */
+  readonly retainsAcked: boolean;
+  /** Gets no more messages and holds none. */
+  readonly isDetached: boolean;
+  /** 0 never; kept and shown, but no subscription expires here. */
+  readonly expirationMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** The first message id that could be its; set when it is created. */
+  readonly sinceId?: string;
 }
 
 const ACK_DEADLINE_S = { min: 10, max: 600 };
 const RETRY_MS = { minDefault: 10_000, max: 600_000 };
 const DELIVERY_ATTEMPTS = { min: 5, max: 100 };
-const RETENTION_MS = { min: 600_000, default: 7 * 24 * 3_600_000, max: 31 * 24 * 3_600_000 };
+const RETENTION_MS_DEFAULT = 7 * 24 * 3_600_000;
+const EXPIRATION_MS = { min: 24 * 3_600_000, default: 31 * 24 * 3_600_000 };
 /** What a subscription's topic becomes when the topic is deleted. */
 export const DELETED_TOPIC = '_deleted-topic_';
 
@@ -36,8 +46,6 @@ const NOT_IMITATED = [
   'cloudStorageConfig',
   'bigtableConfig',
   'enableExactlyOnceDelivery',
-  'retainAckedMessages',
-  'detached',
 ] as const;
 
 const invalid = (message: string) => new RpcError('INVALID_ARGUMENT', message);
@@ -87,6 +95,22 @@ function parseDeadLetter(wire: WireSubscription): SubscriptionSettings['deadLett
   };
 }
 
+function parseExpiration(wire: WireSubscription): number {
+  if (!wire.expirationPolicy) return EXPIRATION_MS.default;
+  const ttlMs = toMs(wire.expirationPolicy.ttl) ?? 0;
+  return ttlMs === 0 ? 0 : inRange('expiration ttl', ttlMs, EXPIRATION_MS.min, Infinity);
+}
+
+/** Settings as an earlier version of the embedded cloud may have stored them. */
+export const withDefaults = (settings: Partial<SubscriptionSettings>): SubscriptionSettings => ({
+  ...({
+    retainsAcked: false,
+    isDetached: false,
+    expirationMs: EXPIRATION_MS.default,
+  } satisfies Partial<SubscriptionSettings>),
+  ...(settings as SubscriptionSettings),
+});
+
 export function parseSubscription(wire: WireSubscription): SubscriptionSettings {
   for (const field of NOT_IMITATED)
     if (wire[field]) throw new RpcError('UNIMPLEMENTED', `${field} is not imitated.`);
@@ -108,12 +132,10 @@ export function parseSubscription(wire: WireSubscription): SubscriptionSettings 
     ...(deadLetter && { deadLetter }),
     filter,
     isOrdered: wire.enableMessageOrdering ?? false,
-    retentionMs: inRange(
-      'message_retention_duration',
-      toMs(wire.messageRetentionDuration) ?? RETENTION_MS.default,
-      RETENTION_MS.min,
-      RETENTION_MS.max,
-    ),
+    retentionMs: parseRetention(toMs(wire.messageRetentionDuration) ?? RETENTION_MS_DEFAULT),
+    retainsAcked: wire.retainAckedMessages ?? false,
+    isDetached: wire.detached ?? false,
+    expirationMs: parseExpiration(wire),
     labels: { ...wire.labels },
   };
 }
@@ -135,6 +157,9 @@ export const subscriptionToWire = (settings: SubscriptionSettings): WireSubscrip
     : {},
   ackDeadlineSeconds: settings.ackDeadlineMs / 1000,
   messageRetentionDuration: fromMs(settings.retentionMs),
+  retainAckedMessages: settings.retainsAcked,
+  detached: settings.isDetached,
+  expirationPolicy: settings.expirationMs === 0 ? {} : { ttl: fromMs(settings.expirationMs) },
   labels: { ...settings.labels },
   enableMessageOrdering: settings.isOrdered,
   filter: settings.filter,

@@ -9,7 +9,7 @@ import type {
 } from './wire.ts';
 
 /** Fixed when the subscription is created. */
-const FIXED = ['topic', 'filter', 'isOrdered'] as const;
+const FIXED = ['topic', 'filter', 'isOrdered', 'isDetached'] as const;
 
 export const updateSubscription =
   (state: PubsubState) =>

@@ -67,10 +67,11 @@ export function createClients(config: Config): Clients {
     tasks: tasks.get,
     kms: kms.get,
     close: async () => {
-      await (await firestore.made())?.terminate();
-      await (await publisher.made())?.close();
-      await (await tasks.made())?.close();
-      await (await kms.made())?.close();
+      const made = [publisher.made(), tasks.made(), kms.made()];
+      await Promise.all([
+        firestore.made()?.then((client) => client.terminate()),
+        ...made.map(async (client) => (await client)?.close()),
+      ]);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { audienceOf } from '../runtime/audience.ts';
 import type { Config } from '../runtime/config.ts';
-import { sha256Hex } from '../runtime/hash.ts';
+import { sha256Hex } from '../canonical-json.ts';
 import { entryOf } from '../runtime/manifest.ts';
 import type { Effects } from '../runtime/services.ts';
 import type { Clients } from './clients.ts';

@@ -9,7 +9,7 @@ import type {
 import { z } from 'zod';
 
 import { AppError } from '../errors.ts';
-import { sha256Hex } from '../runtime/hash.ts';
+import { sha256Hex } from '../canonical-json.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Applied, Effects, IssuedCommand, Query, Store } from '../runtime/services.ts';
 import { type Ref, collection, pathIn, ref } from '../store/collection.ts';

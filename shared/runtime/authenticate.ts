@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
+import { sha256Hex } from '../canonical-json.ts';
 import { AppError } from '../errors.ts';
 import { apiKeys } from '../providers/schema.ts';
 import { ref } from '../store/collection.ts';
 import { clientAddress } from './address.ts';
 import type { Caller } from './caller.ts';
-import { sha256Hex } from './hash.ts';
 import { identify } from './oidc.ts';
 import type { Services } from './services.ts';
 

@@ -5,6 +5,7 @@ import { audienceOf } from './audience.ts';
 import { identify } from './oidc.ts';
 import type { ShimmedRequest } from './request-shim.ts';
 import { type Services, services } from './services.ts';
+import { traceField } from './trace.ts';
 
 /**
  * Registers a handler that Cloud Tasks, Pub/Sub or Cloud Scheduler calls, with the OIDC identity of one
@@ -20,7 +21,11 @@ export function calledByPlatform(
 ): void {
   http(name, async (req, res) => {
     const given = services();
-    const log = given.log.child({ function: name, ...about(req) });
+    const log = given.log.child({
+      function: name,
+      ...traceField(req, given.config.project),
+      ...about(req),
+    });
     try {
       await requirePlatform(req, given, audienceOf(given.config, name));
       await handle(req, { ...given, log });

@@ -1,5 +1,5 @@
+import { sha256Hex } from '../canonical-json.ts';
 import type { Caller } from './caller.ts';
-import { sha256Hex } from './hash.ts';
 import type { IssuedCommand, Services } from './services.ts';
 
 /** What every handler gets: the services, and this one invocation. */
@@ -30,7 +30,6 @@ export function createContext(services: Services, requestId: string, key: string
   const randomHex = (bytes: number) => Buffer.from(services.randomBytes(bytes)).toString('hex');
   return {
     ...services,
-    log: services.log.child({ request_id: requestId }),
     requestId,
     at,
     randomHex,

@@ -13,6 +13,7 @@ import { matchPath } from './path.ts';
 import { takePermit } from './rate-limit.ts';
 import type { ShimmedRequest } from './request-shim.ts';
 import { type Services, services } from './services.ts';
+import { traceField } from './trace.ts';
 import { agreesWithPath, validated } from './validate.ts';
 
 type Schema = z.ZodType;
@@ -78,8 +79,14 @@ export function endpoint<
 
 async function respond({ name, spec }: Endpoint, req: Request, res: Response): Promise<void> {
   const entry = entryOf('http', name);
-  const given = services();
+  const shared = services();
   const requestId = (req as unknown as ShimmedRequest).requestId ?? 'req_unknown';
+  const log = shared.log.child({
+    request_id: requestId,
+    function: name,
+    ...traceField(req, shared.config.project),
+  });
+  const given = { ...shared, log };
   const startedMs = performance.now();
   let caller: Caller | undefined;
   let failure: unknown;
@@ -101,10 +108,8 @@ async function respond({ name, spec }: Endpoint, req: Request, res: Response): P
     if (error instanceof AppError && error.code === 'method_not_allowed')
       res.setHeader('allow', entry.method);
   }
-  given.log[answer.status >= 500 ? 'error' : 'info'](
+  log[answer.status >= 500 ? 'error' : 'info'](
     {
-      request_id: requestId,
-      function: name,
       caller: caller && callerName(caller),
       httpRequest: {
         requestMethod: req.method,

@@ -1,5 +1,5 @@
+import { sha256Hex } from '../canonical-json.ts';
 import type { DomainEvent } from '../store/decision.ts';
-import { sha256Hex } from './hash.ts';
 import type { PublishedEvent } from './services.ts';
 
 const SOURCE = 'purvey';

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { sha256Hex } from '../canonical-json.ts';
 import { AppError } from '../errors.ts';
 import {
   type IdempotencyRecord,
@@ -11,7 +12,7 @@ import {
 import { ref } from '../store/collection.ts';
 import { remove, set } from '../store/decision.ts';
 import { type Caller, callerName } from './caller.ts';
-import { hmacSha256Hex, sha256Hex } from './hash.ts';
+import { hmacSha256Hex } from './hmac.ts';
 import type { Services } from './services.ts';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;

@@ -23,7 +23,12 @@ export async function identify(
   now: Date,
 ): Promise<Identity | null> {
   const jose = await import('jose');
-  const claims = { audience, issuer: config.oidc_issuer, currentDate: now };
+  const claims = {
+    audience,
+    issuer: config.oidc_issuer,
+    currentDate: now,
+    requiredClaims: ['exp'],
+  };
   try {
     const payload =
       config.auth_mode === 'jwks'

@@ -1,8 +1,8 @@
+import { sha256Hex } from '../canonical-json.ts';
 import { AppError } from '../errors.ts';
 import { lease, rateLimits, windowStartMs } from '../rate-limits/lease.ts';
 import { ref } from '../store/collection.ts';
 import { set } from '../store/decision.ts';
-import { sha256Hex } from './hash.ts';
 import type { Services } from './services.ts';
 
 interface Held {

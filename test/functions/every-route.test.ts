@@ -2,7 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Endpoint } from '../../shared/runtime/endpoint.ts';
 import { manifest } from '../../shared/runtime/manifest.ts';
-import { type Credentials, type TestPurvey, startAgent, startTestPurvey } from '../support/purvey.ts';
+import {
+  type Credentials,
+  type TestPurvey,
+  startAgent,
+  startTestPurvey,
+} from '../support/purvey.ts';
 import { absentId, changesNothing, contents, expectRefused, unknownKey } from './support.ts';
 
 const { http, tasks, pubsub, schedules } = manifest();
@@ -82,7 +87,10 @@ describe.each(routes)('$method $path ($name)', (route) => {
     });
 
     test.each([
-      ['a key of ours that was never issued', { authorization: `Bearer ${unknownKey('aex_pk_live_')}` }],
+      [
+        'a key of ours that was never issued',
+        { authorization: `Bearer ${unknownKey('aex_pk_live_')}` },
+      ],
       ["an organisation's key that was never issued", { 'x-api-key': unknownKey('pv_org_') }],
       ['something that is no key', { 'x-api-key': 'dev-api-key' }],
       ['something that is no token', { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' }],
@@ -92,7 +100,7 @@ describe.each(routes)('$method $path ($name)', (route) => {
       });
     });
 
-    test.each(['provider', 'org'] as const)("lets no %s in that it is not for", async (kind) => {
+    test.each(['provider', 'org'] as const)('lets no %s in that it is not for', async (kind) => {
       const call = [route.method, path, { ...sent, as: proofs[kind] }] as const;
       if (!admits(route, kind)) {
         await expectRefused(purvey, [...call], { code: 'forbidden' });
@@ -127,30 +135,40 @@ describe.each(routes)('$method $path ($name)', (route) => {
     });
   }
 
-  test.each(route.params)('refuses a {%s} that is no id as if nothing were there', async (param) => {
-    for (const bad of ['..%2f..', '%00', '-x', 'a%20b', '%C3%A9', 'a'.repeat(129)])
-      await expectRefused(
-        purvey,
-        [
-          route.method,
-          pathOf({ path: route.path.replace(`{${param}}`, bad) }),
-          { ...sent, as: 'operator' },
-        ],
-        { code: 'not_found' },
-      );
-  });
+  test.each(route.params)(
+    'refuses a {%s} that is no id as if nothing were there',
+    async (param) => {
+      for (const bad of ['..%2f..', '%00', '-x', 'a%20b', '%C3%A9', 'a'.repeat(129)])
+        await expectRefused(
+          purvey,
+          [
+            route.method,
+            pathOf({ path: route.path.replace(`{${param}}`, bad) }),
+            { ...sent, as: 'operator' },
+          ],
+          { code: 'not_found' },
+        );
+    },
+  );
 
-  test.each(route.params)('refuses a {%s} in query or body that disagrees with the path', async (param) => {
-    const places = route.method === 'GET' ? (['query'] as const) : (['query', 'body'] as const);
-    for (const where of places)
-      await expectRefused(
-        purvey,
-        where === 'query'
-          ? [route.method, `${path}?${param}=another`, { ...sent, as: 'operator' }]
-          : [route.method, path, { body: { [param]: 'another' }, as: 'operator' }],
-        { code: 'invalid_request', field: `${where}.${param}`, reason: /disagrees with the path/ },
-      );
-  });
+  test.each(route.params)(
+    'refuses a {%s} in query or body that disagrees with the path',
+    async (param) => {
+      const places = route.method === 'GET' ? (['query'] as const) : (['query', 'body'] as const);
+      for (const where of places)
+        await expectRefused(
+          purvey,
+          where === 'query'
+            ? [route.method, `${path}?${param}=another`, { ...sent, as: 'operator' }]
+            : [route.method, path, { body: { [param]: 'another' }, as: 'operator' }],
+          {
+            code: 'invalid_request',
+            field: `${where}.${param}`,
+            reason: /disagrees with the path/,
+          },
+        );
+    },
+  );
 });
 
 describe.each(takesBody)('the body of $method $path ($name)', (route) => {
@@ -168,7 +186,12 @@ describe.each(takesBody)('the body of $method $path ($name)', (route) => {
   });
 
   test('is refused when it is not JSON, without quoting what it holds', async () => {
-    for (const body of ['{"webhook_secret": "hush-hush" oops', 'hush-hush', '{"a":1}hush-hush', '{'])
+    for (const body of [
+      '{"webhook_secret": "hush-hush" oops',
+      'hush-hush',
+      '{"a":1}hush-hush',
+      '{',
+    ])
       await expectRefused(purvey, [route.method, path, { body }], { code: 'invalid_json' }).then(
         (reply) => expect(JSON.stringify(reply.body)).not.toContain('hush'),
       );
@@ -262,11 +285,9 @@ describe.each(Object.keys({ ...tasks, ...pubsub, ...schedules }))(
     });
 
     test('is refused with the identity of another service account', async () => {
-      await expectRefused(
-        purvey,
-        ['POST', path, { as: { service: 'stranger', of: name }, body }],
-        { code: 'forbidden' },
-      );
+      await expectRefused(purvey, ['POST', path, { as: { service: 'stranger', of: name }, body }], {
+        code: 'forbidden',
+      });
     });
 
     test('is refused with a token that is forged or has expired', async () => {
@@ -294,5 +315,7 @@ describe.each(Object.keys({ ...tasks, ...pubsub, ...schedules }))(
 );
 
 test('none of all this has left anything behind', () => {
-  expect([...contents(purvey).keys()].filter((name) => !name.startsWith('leases/'))).toHaveLength(11);
+  expect([...contents(purvey).keys()].filter((name) => !name.startsWith('leases/'))).toHaveLength(
+    11,
+  );
 });

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { v1 as pubsub } from '@google-cloud/pubsub';
 import { credentials } from '@grpc/grpc-js';
 import { Webhook } from 'standardwebhooks';
@@ -72,6 +74,10 @@ export const textOf = ({ fields }: StoredDocument, name: string): string | undef
   const value = fields[name];
   return value?.valueType === 'stringValue' ? value.stringValue : undefined;
 };
+
+/** The RFQs of a description as they are stored: there is none while its creation is not committed. */
+export const storedRfqs = (purvey: TestPurvey, description: string): StoredDocument[] =>
+  storedIn(purvey, 'rfqs').filter((each) => textOf(each, 'description') === description);
 
 export async function recordScore(
   purvey: TestPurvey,
@@ -171,7 +177,10 @@ export interface Envelope {
 }
 
 /** Subscribes to a topic by pull; the result takes everything published since, acknowledging it. */
-export async function listenTo(purvey: TestPurvey, topic: string): Promise<() => Promise<Envelope[]>> {
+export async function listenTo(
+  purvey: TestPurvey,
+  topic: string,
+): Promise<() => Promise<Envelope[]>> {
   const subscriber = new pubsub.SubscriberClient({
     projectId: purvey.config.project,
     apiEndpoint: '127.0.0.1',
@@ -179,20 +188,26 @@ export async function listenTo(purvey: TestPurvey, topic: string): Promise<() =>
     sslCreds: credentials.createInsecure(),
   });
   const project = `projects/${purvey.config.project}`;
-  const subscription = `${project}/subscriptions/listener-${topic}`;
+  const subscription = `${project}/subscriptions/listener-${randomUUID()}`;
   await subscriber.createSubscription({ name: subscription, topic: `${project}/topics/${topic}` });
   return async () => {
     const heard: Envelope[] = [];
     for (;;) {
       const [{ receivedMessages }] = await subscriber.pull({ subscription, maxMessages: 100 });
       if (!receivedMessages || receivedMessages.length === 0) return heard;
-      heard.push(
-        ...receivedMessages.map(({ message }) =>
-          JSON.parse(Buffer.from(message?.data ?? '').toString('utf8')),
-        ),
-      );
+      for (const { message } of receivedMessages)
+        heard.push(JSON.parse(Buffer.from(message?.data ?? '').toString('utf8')));
       const ackIds = receivedMessages.map(({ ackId }) => ackId ?? '');
       await subscriber.acknowledge({ subscription, ackIds });
     }
   };
 }
+
+/** Resolves at the next injected crash. */
+export const nextCrash = (purvey: TestPurvey): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = purvey.cloud.faults.onCrash(() => {
+      stop();
+      resolve();
+    });
+  });

@@ -31,9 +31,9 @@ describe('under the egress policy', () => {
   it('a target that the URL alone forbids is refused, and nothing reaches it', async () => {
     const reached: string[] = [];
     const url = await serve((req, res) => void (reached.push(req.url ?? ''), res.end()));
-    const { request } = outbound(false);
-    expect(await request(get(url))).toEqual({ kind: 'forbidden', reason: 'must use https' });
-    expect(await request(get(url.replace('http:', 'https:')))).toEqual({
+    const out = outbound(false);
+    expect(await out.request(get(url))).toEqual({ kind: 'forbidden', reason: 'must use https' });
+    expect(await out.request(get(url.replace('http:', 'https:')))).toEqual({
       kind: 'forbidden',
       reason: 'must use port 443 or 8443',
     });
@@ -48,8 +48,8 @@ describe('under the egress policy', () => {
     ['a mapped address', [{ address: '::ffff:127.0.0.1', family: 6 }]],
     ['no address', []],
   ])('a name that resolves to %s is refused', async (_what, answers) => {
-    const { request } = outbound(false, answers);
-    expect(await request(get('https://agents.example.com/'))).toEqual(NOT_PUBLIC);
+    const out = outbound(false, answers);
+    expect(await out.request(get('https://agents.example.com/'))).toEqual(NOT_PUBLIC);
   });
 
   it('a name that cannot be resolved is a connection error', async () => {
@@ -72,8 +72,8 @@ describe('under the egress policy', () => {
         return readings++ === 0 ? '93.184.216.34' : address;
       },
     };
-    const { request } = outbound(false, [changing]);
-    expect(await request(get('https://agents.example.com:8443/secret'))).toEqual({
+    const out = outbound(false, [changing]);
+    expect(await out.request(get('https://agents.example.com:8443/secret'))).toEqual({
       kind: 'forbidden',
       reason: 'connected to an address that is not public',
     });
@@ -86,7 +86,7 @@ describe('an outbound call', () => {
   it('sends method, headers and body and returns status, headers and body', async () => {
     const url = await serve((req, res) => {
       req.setEncoding('utf8').on('data', (text) => {
-        res.writeHead(202, { 'x-seen': `${req.method} ${req.headers['x-mine']} ${text}` });
+        res.writeHead(202, { 'x-seen': `${req.method} ${String(req.headers['x-mine'])} ${text}` });
         res.end('thanks');
       });
     });
@@ -133,12 +133,12 @@ describe('an outbound call', () => {
       res.write('01234567890'.slice(0, 5));
       res.end('01234567890'.slice(5));
     });
-    const { request } = outbound(true);
-    expect(await request(get(url, { responseBytesMax: 10 }))).toEqual({
+    const out = outbound(true);
+    expect(await out.request(get(url, { responseBytesMax: 10 }))).toEqual({
       kind: 'failed',
       reason: 'response_too_large',
     });
-    expect(await request(get(url, { responseBytesMax: 11 }))).toMatchObject({
+    expect(await out.request(get(url, { responseBytesMax: 11 }))).toMatchObject({
       kind: 'response',
       body: '01234567890',
     });
@@ -163,7 +163,7 @@ describe('an outbound call', () => {
     ['only headers', (res: { flushHeaders: () => void }) => res.flushHeaders()],
     ['half a body', (res: { write: (text: string) => void }) => res.write('half')],
   ])('times out when %s comes', async (_what, answer) => {
-    const url = await serve((_req, res) => void answer(res));
+    const url = await serve((_req, res) => answer(res));
     expect(await outbound(true).request(get(url, { timeoutMs: 100 }))).toEqual({
       kind: 'failed',
       reason: 'timeout',
@@ -184,9 +184,9 @@ describe('an outbound call', () => {
 
   it('reports a connection that is cut or does not speak HTTP', async () => {
     const cutting = await serve((req) => void req.socket.destroy());
-    const { request } = outbound(true);
+    const out = outbound(true);
     const refused = { kind: 'failed', reason: 'connection_error' };
-    expect(await request(get(cutting))).toEqual(refused);
+    expect(await out.request(get(cutting))).toEqual(refused);
 
     const server = createServer((socket) => void socket.end('SSH-2.0-x\r\n')).listen(
       0,
@@ -196,7 +196,7 @@ describe('an outbound call', () => {
     await once(server, 'listening');
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : 0;
-    expect(await request(get(`http://127.0.0.1:${port}/`))).toEqual(refused);
+    expect(await out.request(get(`http://127.0.0.1:${port}/`))).toEqual(refused);
   });
 
   it('never throws for headers that cannot be sent', async () => {

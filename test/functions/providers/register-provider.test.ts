@@ -174,8 +174,10 @@ describe('registering a provider', () => {
 
   describe('under a name that is taken', () => {
     let owner: { id: string; key: string };
+    let stranger: { key: string };
     beforeAll(async () => {
       owner = await registerProvider(purvey, minimal('Famous Agency'));
+      stranger = await registerProvider(purvey, minimal('Stranger'));
     });
 
     test('gives its authenticated owner the same id without keys, and changes nothing', async () => {
@@ -198,8 +200,7 @@ describe('registering a provider', () => {
     test.each(['Famous Agency', '  famous   AGENCY ', 'Ｆamous Agency'])(
       'refuses a stranger who asks for "%s", and does not say whose it is',
       async (name) => {
-        const { key } = await registerProvider(purvey, minimal(`Stranger of ${name.length}`));
-        for (const as of [undefined, { provider: key }]) {
+        for (const as of [undefined, { provider: stranger.key }]) {
           const reply = await expectRefused(purvey, ['POST', path, { body: minimal(name), as }], {
             code: 'name_taken',
           });
@@ -215,7 +216,9 @@ describe('registering a provider', () => {
       expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409]);
       for (const { status, body } of replies)
         if (status === 409) expect(body.error.code).toBe('name_taken');
-      const names = [...contents(purvey).keys()].filter((name) => name.startsWith('provider_names/'));
+      const names = [...contents(purvey).keys()].filter((name) =>
+        name.startsWith('provider_names/'),
+      );
       const providers = [...contents(purvey).keys()].filter((name) => /^providers\//.test(name));
       expect(names).toHaveLength(providers.length);
     });
@@ -263,7 +266,7 @@ describe('registering a provider', () => {
     [
       ['no name', { name: undefined }, 'name', 'is required'],
       ['a name that is no text', { name: 7 }, 'name', 'must be a string'],
-      ['a blank name', { name: '  ' }, 'name', 'must not be blank'],
+      ['a blank name', { name: '  ' }, 'name', /blank|empty/],
       ['a name that is too long', { name: 'x'.repeat(121) }, 'name', /most 120/],
       ['no endpoint', { endpoint: undefined }, 'endpoint', 'is required'],
       ['an empty endpoint', { endpoint: '' }, 'endpoint', /http\(s\) URL/],
@@ -361,9 +364,7 @@ describe('registering a provider', () => {
     test('from one address is refused until the window ends; a provider with its key is not', async () => {
       await purvey.clock.advance(HOUR_S * 1_000);
       const { key } = await registerProvider(purvey, minimal('Patient'));
-      await exhaust(purvey, 'registration:127.0.0.1', { limit: 299, windowS: HOUR_S }).catch(
-        () => undefined,
-      );
+      await exhaust(purvey, 'registration:127.0.0.1', { limit: 300, windowS: HOUR_S });
       const reply = await expectRefused(purvey, ['POST', path, { body: minimal('Eager') }], {
         code: 'rate_limited',
       });

@@ -1,4 +1,5 @@
-import { Firestore as Client } from '@google-cloud/firestore';
+import { Firestore as Client, v1 } from '@google-cloud/firestore';
+import { credentials } from '@grpc/grpc-js';
 
 import { createFirestore, type IndexDefinitions } from '../../../local/firestore/server.ts';
 import { ManualClock } from '../../../local/kernel/clock.ts';
@@ -13,7 +14,7 @@ process.env['METADATA_SERVER_DETECTION'] = 'none';
 interface Options {
   /** The journal's path; in memory by default. */
   readonly file?: string;
-  readonly indexes?: IndexDefinitions;
+  readonly indexes?: IndexDefinitions | 'any';
 }
 
 /** Full name of the database that the tests' clients use. */
@@ -58,6 +59,14 @@ export async function startFirestore({
     },
   };
 }
+
+/** Google's generated client, for what its usual one never sends. */
+export const rawClient = ({ port }: { readonly port: number }) =>
+  new v1.FirestoreClient({
+    servicePath: '127.0.0.1',
+    port,
+    sslCreds: credentials.createInsecure(),
+  });
 
 export type TestFirestore = Awaited<ReturnType<typeof startFirestore>>;
 

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { FieldValue, type Firestore, v1 } from '@google-cloud/firestore';
-import { credentials } from '@grpc/grpc-js';
+import { FieldValue, type Firestore } from '@google-cloud/firestore';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { code, DATABASE, startFirestore, type TestFirestore } from './support.ts';
+import { code, DATABASE, rawClient, startFirestore, type TestFirestore } from './support.ts';
 
 let firestore: TestFirestore;
 let db: Firestore;
@@ -207,11 +206,7 @@ test('a transaction in steady use has expired after 270 seconds', async () => {
 });
 
 test('a transaction can be begun explicitly, and committed only once', async () => {
-  const raw = new v1.FirestoreClient({
-    servicePath: '127.0.0.1',
-    port: firestore.port,
-    sslCreds: credentials.createInsecure(),
-  });
+  const raw = rawClient(firestore);
   const database = DATABASE;
   const [begun] = await raw.beginTransaction({ database });
   const transaction = begun.transaction ?? null;

@@ -1,4 +1,4 @@
-import { type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
+import { FieldValue, type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
 import { expect, test } from 'vitest';
 
 import { startFirestore } from './support.ts';
@@ -41,6 +41,9 @@ const ascending = (db: Firestore): unknown[][] => [
   [[1]],
   [[1, null]],
   [['a']],
+  [FieldValue.vector([5])],
+  [FieldValue.vector([1, 2])],
+  [FieldValue.vector([1, 3])],
   [{}],
   [{ a: 1 }],
   [{ a: 1, b: 0 }],

@@ -1,15 +1,38 @@
 import { defineConfig } from 'vitest/config';
 
-/** `tests`, or the one project that is run. */
-function reportName(): string {
-  const at = process.argv.indexOf('--project');
-  return (at > 0 && process.argv[at + 1]) || 'tests';
-}
+const at = process.argv.indexOf('--project');
+/** The one project that is run, or undefined. */
+const asked = at > 0 ? process.argv[at + 1] : undefined;
+
+/** Projects that need more than npm: they run when they are asked for by name. */
+const onDemand = [
+  {
+    test: {
+      name: 'browser',
+      include: ['test/browser/**/*.test.ts'],
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+      pool: 'forks' as const,
+    },
+  },
+  {
+    test: {
+      name: 'emulators',
+      // scripts/test-emulators.ts names the files.
+      include: ['test/**/*.test.ts'],
+      testTimeout: 300_000,
+      hookTimeout: 60_000,
+      pool: 'forks' as const,
+      // The suites share the two emulators.
+      fileParallelism: false,
+    },
+  },
+];
 
 export default defineConfig({
   test: {
     reporters: ['default', 'junit'],
-    outputFile: { junit: `reports/${reportName()}.xml` },
+    outputFile: { junit: `reports/${asked ?? 'tests'}.xml` },
     projects: [
       {
         test: {
@@ -32,6 +55,7 @@ export default defineConfig({
           pool: 'forks',
         },
       },
+      ...onDemand.filter(({ test }) => test.name === asked),
     ],
   },
 });

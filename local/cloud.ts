@@ -5,7 +5,7 @@ import { type Clock, SystemClock } from './kernel/clock.ts';
 import { createDispatcher, type Dispatcher } from './kernel/dispatch.ts';
 import { Faults } from './kernel/faults.ts';
 import { serveGrpc } from './kernel/grpc.ts';
-import { Journal } from './kernel/journal.ts';
+import { type Entry, Journal } from './kernel/journal.ts';
 import { Meter } from './kernel/meter.ts';
 import { createKms, type Kms } from './kms/server.ts';
 import { createPubsub, type Pubsub } from './pubsub/server.ts';
@@ -45,11 +45,28 @@ export interface Cloud {
   readonly kms: Kms;
   readonly scheduler: Scheduler;
   releaseDeliveries(): void;
+  /** The state of every product; the clock, the meter and the faults are no part of it. */
+  snapshot(): CloudSnapshot;
+  /**
+   * Goes back to a snapshot, of this embedded cloud or another, as if it had been shut down since: what
+   * came due meanwhile is due at once, deliveries in flight come to nothing, streams end. Time does not
+   * go back. The snapshot stays good.
+   */
+  restore(snapshot: CloudSnapshot): Promise<void>;
   /** Resolves when nothing is in flight and only future-dated work is left, in any product. */
   idle(): Promise<void>;
   /** Harmless when repeated. */
   close(): Promise<void>;
 }
+
+export interface CloudSnapshot {
+  readonly firestore: ReturnType<Firestore['dump']>;
+  readonly entries: readonly Entry[];
+}
+
+/** The tables of the products that read their state from the journal; Firestore restores itself. */
+const isProductTable = (table: string): boolean =>
+  /^(?:pubsub|tasks|kms|scheduler)\./.test(table);
 
 const SQLITE_BUSY = 5;
 
@@ -78,7 +95,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ...(options.routes && { routes: options.routes }),
     }),
   );
-  const parts = { journal, meter, clock, identity, dispatcher };
+  const parts = { journal, meter, clock, identity, dispatcher, faults };
   const firestore = createFirestore({ ...parts, indexes: options.indexes ?? { indexes: [] } });
   const pubsub = createPubsub(parts);
   const tasks = createTasks(parts);
@@ -121,6 +138,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     kms,
     scheduler,
     releaseDeliveries: () => dispatcher.release(),
+    snapshot: () => ({ firestore: firestore.dump(), entries: journal.dump(isProductTable) }),
+    async restore(snapshot) {
+      firestore.restore(snapshot.firestore);
+      journal.replace(isProductTable, snapshot.entries);
+      for (const product of products) product.reload();
+      await journal.flushed();
+    },
     idle: () => untilQuiet(() => products.some((product) => product.isBusy())),
     close: () => (closed ??= close()),
   };

@@ -106,12 +106,11 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
         return host.services;
       },
       async restartFunctions() {
-        const old = host;
+        // Not awaited: calls that a crash left unanswered stay so, and their clients never come to rest.
+        void host.services.close();
         host = await hostFunctions(manifest(), config, parts);
         started.faults.revive();
         door.serve(host.functions, manifest());
-        // Not awaited: calls that a crash left unanswered stay so, and their clients never come to rest.
-        void old.services.close();
       },
       async close() {
         // What is under way may finish; what hangs is cut off, and its task comes again at the next start.

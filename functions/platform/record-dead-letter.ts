@@ -25,6 +25,9 @@ export default subscriber('record-dead-letter', {
   salvage: async ({ id, attributes, text }, { store, at, log }) => {
     const letter = salvaged({ id, attributes, text }, at);
     await store.append(ref(deadLetters, letter.dead_letter_id), letter);
-    log.warn({ dead_letter_id: letter.dead_letter_id }, 'a message that nobody could handle was kept');
+    log.warn(
+      { dead_letter_id: letter.dead_letter_id },
+      'a message that nobody could handle was kept',
+    );
   },
 });

@@ -109,6 +109,12 @@ export default endpoint('find-subscribed-providers', {
         },
       ];
     });
-    return { category, cpa_required, count: providers.length, providers, next_cursor: page.nextCursor };
+    return {
+      category,
+      cpa_required,
+      count: providers.length,
+      providers,
+      next_cursor: page.nextCursor,
+    };
   },
 });

@@ -29,7 +29,7 @@ export default endpoint('get-provider', {
     ]);
     if (!provider) throw notFound('provider');
     const own = caller.kind === 'provider' && caller.providerId === provider_id;
-    return own || caller.kind === 'operator' || caller.kind === 'service'
+    return own || caller.kind === 'operator'
       ? ownerView(provider, { subscriptions: page.docs.map(subscriptionView) })
       : publicView(provider, { subscriptions: page.docs.map(publicSubscriptionView) });
   },

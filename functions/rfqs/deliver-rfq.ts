@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { type Delivery, deliveryRef, messageId } from '../../shared/rfqs/delivery.ts';
 import { quotesUrl } from '../../shared/rfqs/invitation.ts';
-import type { AttemptOutcome } from '../../shared/rfqs/next-delivery.ts';
+import { type AttemptOutcome, isGone } from '../../shared/rfqs/next-delivery.ts';
 import { recordAttempt, recordAttemptRefs } from '../../shared/rfqs/record-attempt.ts';
 import { type Rfq, rfqs } from '../../shared/rfqs/schema.ts';
 import { type TaskContext, task } from '../../shared/runtime/task.ts';
@@ -17,8 +17,6 @@ import { sign } from '../../shared/webhooks/sign.ts';
 
 /** How long a webhook may take to answer. */
 const WEBHOOK_MS = 10_000;
-/** A task may come this much before its time by our clock; earlier it is a duplicate of the last one. */
-const EARLY_MS = 2_000;
 
 export default task('deliver-rfq', {
   summary: 'Send one RFQ to one provider by signed webhook, and plan the next attempt if it fails',
@@ -29,7 +27,7 @@ export default task('deliver-rfq', {
     n: z.int().nonnegative(),
   }),
   handle: async ({ n, ...recipient }, context) => {
-    const { store, command, at, now, log } = context;
+    const { store, command, now, log } = context;
     const { rfq, delivery, subscription, match } = await store.getAll({
       rfq: ref(rfqs, recipient.rfq_id),
       delivery: deliveryRef(recipient),
@@ -37,35 +35,42 @@ export default task('deliver-rfq', {
       match: ref(matches, recipient.provider_id),
     });
     if (!rfq) return log.error(recipient, 'delivery dropped: there is no such RFQ');
-    if (isSettled(delivery, at)) return;
-    const url = match?.subscriptions.find(
-      (each) => each.subscription_id === recipient.subscription_id,
-    )?.webhook_url;
-    const outcome = await attempt(rfq, subscription, url ?? null, recipient, context);
-    log.info({ event: 'rfq.delivery_attempted', ...recipient, n, outcome }, `delivery ${outcome.kind}`);
-
-    const recording = command({ recipient, n, outcome, ended_at: now() });
-    // The usual case costs one write: delivered at once, appended under its own id.
-    if (!delivery && outcome.kind === 'delivered') {
-      const { reply } = recordAttempt({ rfq, delivery }, recording);
-      if (await store.append(deliveryRef(recipient), reply.delivery)) return;
-    }
-    const { reply } = await store.apply(recording, recordAttemptRefs(recording), recordAttempt);
-    if (!reply.disable_subscription) return;
+    // Issued in one order whatever follows, so that a rerun of the task issues the same two.
+    const recording = command({ recipient, n });
     const ending = command({
       subscription_id: recipient.subscription_id,
       provider_id: recipient.provider_id,
       as: 'DISABLED' as const,
     });
-    await store.apply(ending, endSubscriptionRefs(ending), endSubscription);
+    const disable = () => store.apply(ending, endSubscriptionRefs(ending), endSubscription);
+    if (isSettled(delivery, n)) {
+      // Still ACTIVE after a 410 when a crash came between the two commits below.
+      if (isGone(delivery) && subscription?.status === 'ACTIVE') await disable();
+      return;
+    }
+    const url = match?.subscriptions.find(
+      (each) => each.subscription_id === recipient.subscription_id,
+    )?.webhook_url;
+    const outcome = await attempt(rfq, subscription, url ?? null, recipient, context);
+    log.info(
+      { event: 'rfq.delivery_attempted', ...recipient, n, outcome },
+      `delivery ${outcome.kind}`,
+    );
+
+    const recorded = { ...recording, outcome, ended_at: now() };
+    // The usual case costs one write: delivered at once, appended under its own id.
+    if (!delivery && outcome.kind === 'delivered') {
+      const { reply } = recordAttempt({ rfq, delivery }, recorded);
+      if (await store.append(deliveryRef(recipient), reply.delivery)) return;
+    }
+    const { reply } = await store.apply(recorded, recordAttemptRefs(recorded), recordAttempt);
+    if (reply.disable_subscription) await disable();
   },
 });
 
-/** Nothing to do: it has ended, or its next attempt is not due and this is a duplicate of the last. */
-const isSettled = (delivery: Delivery | null, at: Date): boolean =>
-  delivery !== null &&
-  (delivery.progress.state !== 'retrying' ||
-    Date.parse(delivery.progress.next_attempt_at) > at.getTime() + EARLY_MS);
+/** Nothing to do: it has ended, or this task's attempt was recorded and this is a duplicate. */
+const isSettled = (delivery: Delivery | null, n: number): delivery is Delivery =>
+  delivery !== null && (delivery.progress.state !== 'retrying' || delivery.version > n);
 
 async function attempt(
   rfq: Rfq,
@@ -92,7 +97,11 @@ async function attempt(
       .map(({ ciphertext }) => vault.open(ciphertext, secretAad(subscription.subscription_id))),
   );
   // The same body for every attempt: what was decided once is told the same way.
-  const payload = rfqPublished(rfq, quotesUrl(config.public_url, rfq.rfq_id), new Date(rfq.created_at));
+  const payload = rfqPublished(
+    rfq,
+    quotesUrl(config.public_url, rfq.rfq_id),
+    new Date(rfq.created_at),
+  );
   const body = JSON.stringify(payload);
   const headers = sign({ id: messageId(recipient), at: now(), body }, secrets);
   const result = await outbound.request({

@@ -43,7 +43,8 @@ async function decided(
   index: number,
   { store, at, log }: TaskContext,
 ): Promise<AuditPage> {
-  if (index > 0 && !previous) throw new Error(`page ${index} was asked for before page ${index - 1}`);
+  if (index > 0 && !previous)
+    throw new Error(`page ${index} was asked for before page ${index - 1}`);
   const candidates = await store.query({
     collection: matches,
     where: [{ field: 'keys', op: 'array-contains-any', value: lookupKeys(rfq.category) }],
@@ -57,6 +58,9 @@ async function decided(
     : await store.get(pageRef(rfq.rfq_id, index));
   if (!stored) throw new Error(`page ${index} of ${rfq.rfq_id} vanished`);
   for (const decision of stored.decisions)
-    log.info({ event: 'eligibility.decided', rfq_id: rfq.rfq_id, ...decision }, 'eligibility decided');
+    log.info(
+      { event: 'eligibility.decided', rfq_id: rfq.rfq_id, ...decision },
+      'eligibility decided',
+    );
   return stored;
 }

@@ -14,7 +14,9 @@ export default endpoint('submit-quote', {
   errors: ['rfq_closed', 'currency_mismatch', 'price_above_budget'],
   handle: async ({ params: { rfq_id = '' }, body }, { caller, store, command }) => {
     if (caller.kind !== 'provider')
-      throw invalid([{ field: 'header.authorization', reason: "must be the bidding provider's key" }]);
+      throw invalid([
+        { field: 'header.authorization', reason: "must be the bidding provider's key" },
+      ]);
     const submitting = command({
       rfq_id,
       provider_id: caller.providerId,

@@ -47,6 +47,9 @@ export default endpoint('create-subscription', {
       createSubscription,
     );
     if (given !== undefined) return reply;
-    return { ...reply, ...(replayed ? withheldNotice(['webhook_secret']) : { webhook_secret: secret }) };
+    return {
+      ...reply,
+      ...(replayed ? withheldNotice(['webhook_secret']) : { webhook_secret: secret }),
+    };
   },
 });

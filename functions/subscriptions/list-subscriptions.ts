@@ -25,8 +25,7 @@ export default endpoint('list-subscriptions', {
     const owner = own ?? provider_id;
     const query = {
       collection: subscriptions,
-      where:
-        owner === undefined ? [] : [{ field: 'provider_id', op: '==' as const, value: owner }],
+      where: owner === undefined ? [] : [{ field: 'provider_id', op: '==' as const, value: owner }],
     };
     const [page, total] = await Promise.all([
       store.query({ ...query, limit, cursor }),

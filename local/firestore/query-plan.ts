@@ -1,5 +1,5 @@
 import { compareInOrder, documentValue, type StoredDocument } from './document.ts';
-import { groupKey } from './document-index.ts';
+import { groupKey, type IndexShape } from './document-index.ts';
 import type { Documents } from './documents.ts';
 import { isNamePath } from './field-path.ts';
 import { type Condition, type Conjunction, isEquality, sideOfRange } from './filters.ts';
@@ -107,6 +107,10 @@ function* scan(
     if (matches(own, document)) yield document;
   }
 }
+
+/** The indexes a query is answered from. */
+export const shapesOf = (query: Query): IndexShape[] =>
+  query.disjuncts.map((conditions) => access(query, conditions).shape);
 
 function access({ orders }: Query, conditions: Conjunction) {
   const equalities = new Map<string, Condition>();

@@ -2,6 +2,7 @@ import { RpcError, type ServerStream } from '../kernel/grpc.ts';
 import type { Database } from './database.ts';
 import { documentValue, type StoredDocument } from './document.ts';
 import { type FieldPath, parseFieldPath } from './field-path.ts';
+import { planOf, statsOf, type WireExplainOptions } from './explain.ts';
 import { parseQuery, type Query } from './query.ts';
 import { runQuery } from './query-plan.ts';
 import { toWireTimestamp } from './timestamps.ts';
@@ -32,7 +33,7 @@ interface RunAggregationQueryRequest extends ConsistencySelector {
     readonly structuredQuery?: WireQuery;
     readonly aggregations?: readonly WireAggregation[];
   };
-  readonly explainOptions?: object;
+  readonly explainOptions?: WireExplainOptions;
 }
 
 type Aggregation =
@@ -43,9 +44,7 @@ type Aggregation =
 export function runAggregationQuery(database: Database): ServerStream<RunAggregationQueryRequest> {
   const { documents, indexCheck, meter, timeline, transactions } = database;
   return (request, send) => {
-    if (request.explainOptions) {
-      throw new RpcError('UNIMPLEMENTED', 'Query Explain is not imitated.');
-    }
+    const startedMs = performance.now();
     const { structuredQuery, aggregations = [] } = request.structuredAggregationQuery ?? {};
     if (aggregations.length === 0 || aggregations.length > AGGREGATIONS_MAX) {
       throw new RpcError('INVALID_ARGUMENT', `1 to ${AGGREGATIONS_MAX} aggregations are needed.`);
@@ -53,10 +52,16 @@ export function runAggregationQuery(database: Database): ServerStream<RunAggrega
     const wanted = aggregations.map(parseAggregation);
     const paths = wanted.flatMap((one) => (one.kind === 'count' ? [] : [one.path]));
     const parsed = parseQuery(request.parent ?? '', structuredQuery);
-    indexCheck.check(
-      parsed,
-      paths.map(({ text }) => text),
-    );
+    const aggregated = paths.map(({ text }) => text);
+    indexCheck.check(parsed, aggregated);
+    const explained = request.explainOptions && {
+      planSummary: planOf(parsed, aggregated),
+    };
+    if (explained && !request.explainOptions?.analyze) {
+      meter.count('reads');
+      send({ explainMetrics: explained });
+      return;
+    }
     const query = havingAll(parsed, paths);
     const reading = transactions.reading(request);
     if (reading.begun) send({ transaction: reading.begun });
@@ -71,8 +76,15 @@ export function runAggregationQuery(database: Database): ServerStream<RunAggrega
       aggregateFields[aggregations[i]?.alias ?? `field_${i + 1}`] = aggregate(aggregation, found);
     }
     const readTime = toWireTimestamp(reading.snapshot ?? timeline.read());
-    send({ result: { aggregateFields }, readTime });
-    meter.count('reads', Math.max(1, Math.ceil((found.length + skipped) / INDEX_ENTRIES_PER_READ)));
+    const scanned = found.length + skipped;
+    const reads = Math.max(1, Math.ceil(scanned / INDEX_ENTRIES_PER_READ));
+    meter.count('reads', reads);
+    const run = { startedMs, reads, results: 1, scanned };
+    send({
+      result: { aggregateFields },
+      readTime,
+      ...(explained && { explainMetrics: { ...explained, executionStats: statsOf(run) } }),
+    });
   };
 }
 

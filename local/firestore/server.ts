@@ -2,7 +2,7 @@
  * Firestore (Native mode) over gRPC, for Google's unmodified client.
  *
  * Not imitated, answered with UNIMPLEMENTED: Write (the stream of phones and browsers),
- * ExecutePipeline, Query Explain, ListDocuments with missing documents in the past.
+ * ExecutePipeline, ListDocuments with missing documents in the past.
  * Not imitated, without an error: security rules and IAM, write-rate limits, the index of a long
  * string being cut at 1,500 bytes, and the bill for a `verify` write. Reads in the past reach back
  * 10,000 changes at most, and not beyond the last restart.
@@ -29,14 +29,23 @@ import type { IndexDefinitions } from './index-definitions.ts';
 import { listCollectionIds } from './list-collection-ids.ts';
 import { listDocuments } from './list-documents.ts';
 import { createLocks } from './locks.ts';
+import { noLocks } from './no-locks.ts';
 import { rollback } from './rollback.ts';
 import { runAggregationQuery } from './run-aggregation-query.ts';
 import { runQuery } from './run-query.ts';
 import { createTimeline, type Micros } from './timestamps.ts';
+import { sweepExpired } from './ttl.ts';
 import { createTransactions } from './transactions.ts';
 
 export type { IndexDefinitions } from './index-definitions.ts';
 export type { StoredDocument } from './document.ts';
+
+export type Concurrency = 'pessimistic' | 'optimistic';
+
+/** All documents at one moment. */
+export interface Dump {
+  readonly documents: ReadonlyMap<string, StoredDocument>;
+}
 
 interface Parts {
   readonly journal: Journal;
@@ -44,6 +53,11 @@ interface Parts {
   readonly clock: Clock;
   /** `any`: no query is refused for want of an index, as by Google's emulator. */
   readonly indexes: IndexDefinitions | 'any';
+  /**
+   * Whether a transaction locks what it reads, the default of a database made for servers, or finds
+   * out at its end that it was overtaken.
+   */
+  readonly concurrency?: Concurrency;
 }
 
 export interface Firestore extends Service {
@@ -54,15 +68,27 @@ export interface Firestore extends Service {
    * kill a process in the midst of one.
    */
   endTransactions(): void;
+  dump(): Dump;
+  /**
+   * Brings back the documents of a dump, times included, as one commit that nobody pays for; open
+   * transactions end. Costs time by what differs. The dump stays good.
+   */
+  restore(dump: Dump): void;
 }
 
-export function createFirestore({ journal, meter, clock, indexes }: Parts): Firestore {
+export function createFirestore({
+  journal,
+  meter,
+  clock,
+  indexes,
+  concurrency = 'pessimistic',
+}: Parts): Firestore {
   const documents = createDocuments(
     journal.table<DocumentState>('firestore.documents'),
     journal.table<Micros>('firestore.times'),
   );
   const timeline = createTimeline(clock, documents.lastCommitTime);
-  const locks = createLocks(clock);
+  const locks = concurrency === 'optimistic' ? noLocks() : createLocks(clock);
   const transactions = createTransactions(clock, timeline, locks);
   const database: Database = {
     documents,
@@ -73,6 +99,8 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
     meter,
     journal,
   };
+  const stopSweeping = sweepExpired(database, clock, indexes);
+  const snapshot = () => new Map([...documents.all()].map((document) => [document.name, document]));
   return {
     package: '@google-cloud/firestore-api',
     name: 'google.firestore.v1.Firestore',
@@ -96,6 +124,14 @@ export function createFirestore({ journal, meter, clock, indexes }: Parts): Fire
     },
     duplex: { Listen: listen(database) },
     endTransactions: () => transactions.endAll(),
-    snapshot: () => new Map([...documents.all()].map((document) => [document.name, document])),
+    snapshot,
+    dump: () => ({ documents: snapshot() }),
+    restore({ documents: kept }) {
+      transactions.endAll();
+      const changes = new Map<string, StoredDocument | undefined>(kept);
+      for (const { name } of documents.all()) if (!kept.has(name)) changes.set(name, undefined);
+      documents.apply(changes, timeline.commit());
+    },
+    close: stopSweeping,
   };
 }

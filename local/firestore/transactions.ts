@@ -14,13 +14,13 @@ export interface Transaction extends LockOwner {
   readonly id: Buffer;
   /** Set on a read-only transaction: the state it sees. */
   readonly snapshot: Micros | undefined;
-  /** Queries to repeat at commit, because locks do not keep documents from joining a result. */
+  /** Reads to repeat at commit: locks do not keep documents from joining a result, and may be lacking. */
   readonly observed: Observation[];
 }
 
 export interface Observation {
-  readonly seen: readonly StoredDocument[];
-  readonly lookAgain: () => readonly StoredDocument[];
+  readonly seen: readonly (StoredDocument | undefined)[];
+  readonly lookAgain: () => readonly (StoredDocument | undefined)[];
 }
 
 /** How one read sees the database. */

@@ -6,7 +6,9 @@ import { Refusal } from './answer.ts';
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 const hostnameOf = (host: string | undefined): string | undefined =>
-  host !== undefined && URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
+  host !== undefined && URL.canParse(`http://${host}`)
+    ? new URL(`http://${host}`).hostname
+    : undefined;
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 

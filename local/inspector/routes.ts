@@ -105,7 +105,12 @@ export function createRoutes({ cloud, deliveries, location }: Inspected): Record
   };
 }
 
+/** What the operations cost, from a meter that knows prices. */
+const costOf = (meter: Meter): unknown =>
+  'cost' in meter && typeof meter.cost === 'function' ? meter.cost() : undefined;
+
 function showCounters(meter: Meter) {
   const { rpcs, ...operations } = meter.read();
-  return { operations, rpcs };
+  const cost = costOf(meter);
+  return { operations, rpcs, ...(cost !== undefined && { cost }) };
 }

@@ -4,7 +4,14 @@ import { isoTime, lastPart } from './display.ts';
 import { maskText } from './masking.ts';
 import { call } from './rpc.ts';
 
-const showJob = ({ settings, isPaused, nextRunMs, execution, lastAttemptMs, status }: Readonly<Job>) => {
+const showJob = ({
+  settings,
+  isPaused,
+  nextRunMs,
+  execution,
+  lastAttemptMs,
+  status,
+}: Readonly<Job>) => {
   const nextMs = execution?.nextAttemptMs ?? (isPaused ? undefined : nextRunMs);
   return {
     name: settings.name,
@@ -19,7 +26,9 @@ const showJob = ({ settings, isPaused, nextRunMs, execution, lastAttemptMs, stat
   };
 };
 
-export const listSchedules = (scheduler: Scheduler) => ({ schedules: scheduler.jobs().map(showJob) });
+export const listSchedules = (scheduler: Scheduler) => ({
+  schedules: scheduler.jobs().map(showJob),
+});
 
 export const runSchedule = async ({ services }: Scheduler, name: string): Promise<void> =>
   void (await call(services, 'RunJob', { name }));

@@ -1,6 +1,7 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 
 import type { Clock } from './clock.ts';
+import type { DeliveryFault } from './delivery-faults.ts';
 import type { Faults } from './faults.ts';
 
 export interface Dispatch {
@@ -13,6 +14,8 @@ export interface Dispatch {
   readonly deadlineMs: number;
   /** Whether the interim status 102 is an answer already, as it is to Pub/Sub. */
   readonly processingIsAnswer?: boolean;
+  /** An injected fault that strikes this attempt. */
+  readonly fault?: DeliveryFault | undefined;
 }
 
 /** What became of a request; only `answered` came from the target. */
@@ -34,6 +37,12 @@ export interface Dispatcher {
 }
 
 const SHUT_DOWN: Delivery = { kind: 'unreachable', reason: 'the embedded cloud is shut down' };
+
+const LOST: Delivery = { kind: 'unreachable', reason: 'injected: lost on the way' };
+const ACKNOWLEDGEMENT_LOST: Delivery = {
+  kind: 'unreachable',
+  reason: 'injected: acknowledgement lost',
+};
 
 /** Real time that a target gets at least, however far the clock is moved while it works. */
 const WORK_MS_MIN = 1000;
@@ -106,8 +115,27 @@ export function createDispatcher(parts: {
       outgoing.end(dispatch.body);
     }).catch((error: unknown): Delivery => ({ kind: 'unreachable', reason: String(error) }));
 
+  const disturbed = async (dispatch: Dispatch): Promise<Delivery> => {
+    switch (dispatch.fault?.kind) {
+      case 'duplicate': {
+        const first = exchange(dispatch);
+        if (!dispatch.fault.together) await first;
+        await exchange(dispatch);
+        return first;
+      }
+      case 'lose-acknowledgement': {
+        const delivery = await exchange(dispatch);
+        return delivery.kind === 'answered' ? ACKNOWLEDGEMENT_LOST : delivery;
+      }
+      case 'lose':
+        return LOST;
+      default:
+        return exchange(dispatch);
+    }
+  };
+
   return {
-    send: (dispatch) => released.then(() => exchange(dispatch)),
+    send: (dispatch) => released.then(() => disturbed(dispatch)),
     release: () => release(),
     close() {
       isClosed = true;

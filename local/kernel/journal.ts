@@ -10,6 +10,13 @@ export interface Table<Value> {
   delete(key: string): void;
 }
 
+/** A value as it lies in the file. */
+export interface Entry {
+  readonly table: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
 /**
  * The embedded cloud's one SQLite file. Products keep their state in memory and write every change
  * through here; `flushed()` resolves once all changes made so far are committed, and an RPC is
@@ -54,6 +61,33 @@ export class Journal {
   /** Resolves when every change made before this call is on disk. */
   flushed(): Promise<void> {
     return this.#commit ?? Promise.resolve();
+  }
+
+  /** Everything in the tables that `isChosen` names, changes not yet committed included. */
+  dump(isChosen: (table: string) => boolean): Entry[] {
+    this.#write();
+    return this.#db
+      .prepare('SELECT tbl, key, value FROM entries')
+      .all()
+      .map((row) => ({
+        table: String(row['tbl']),
+        key: String(row['key']),
+        value: row['value'] as Uint8Array,
+      }))
+      .filter(({ table }) => isChosen(table));
+  }
+
+  /** Has the tables that `isChosen` names hold these entries and nothing else. */
+  replace(isChosen: (table: string) => boolean, entries: readonly Entry[]): void {
+    const remove = this.#db.prepare('DELETE FROM entries WHERE tbl = ?');
+    const insert = this.#db.prepare('INSERT INTO entries VALUES (?, ?, ?)');
+    const tables = this.#db.prepare('SELECT DISTINCT tbl FROM entries');
+    this.#enqueue(() => {
+      for (const row of tables.all())
+        if (isChosen(String(row['tbl']))) remove.run(String(row['tbl']));
+      for (const { table, key, value } of entries) insert.run(table, key, value);
+    });
+    this.#write();
   }
 
   close(): void {

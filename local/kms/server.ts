@@ -7,6 +7,7 @@
  */
 import { untilQuiet } from '../kernel/activity.ts';
 import type { Service } from '../kernel/grpc.ts';
+import { Reloadable } from '../kernel/reloadable.ts';
 import { createCryptoKey } from './create-crypto-key.ts';
 import { createKeyRing } from './create-key-ring.ts';
 import { createCryptoKeyVersion } from './create-version.ts';
@@ -34,40 +35,43 @@ export interface Kms {
   idle(): Promise<void>;
   /** The names of all keys. */
   keys(): string[];
+  /** Takes its state from the journal again, after something else has changed it there. */
+  reload(): void;
   close(): void;
 }
 
 export function createKms(parts: StateParts): Kms {
-  const state = new KmsState(parts);
-  const isBusy = () => state.isBusy;
+  const kept = new Reloadable(() => new KmsState(parts));
+  const isBusy = () => kept.current.isBusy;
   return {
     services: [
       {
         package: '@google-cloud/kms',
         name: 'google.cloud.kms.v1.KeyManagementService',
         unary: {
-          CreateKeyRing: createKeyRing(state),
-          GetKeyRing: getKeyRing(state),
-          ListKeyRings: listKeyRings(state),
-          CreateCryptoKey: createCryptoKey(state),
-          GetCryptoKey: getCryptoKey(state),
-          UpdateCryptoKey: updateCryptoKey(state),
-          ListCryptoKeys: listCryptoKeys(state),
-          CreateCryptoKeyVersion: createCryptoKeyVersion(state),
-          GetCryptoKeyVersion: getCryptoKeyVersion(state),
-          ListCryptoKeyVersions: listCryptoKeyVersions(state),
-          UpdateCryptoKeyVersion: updateCryptoKeyVersion(state),
-          UpdateCryptoKeyPrimaryVersion: updateCryptoKeyPrimaryVersion(state),
-          DestroyCryptoKeyVersion: destroyCryptoKeyVersion(state),
-          RestoreCryptoKeyVersion: restoreCryptoKeyVersion(state),
-          Encrypt: encrypt(state),
-          Decrypt: decrypt(state),
+          CreateKeyRing: kept.rpc(createKeyRing),
+          GetKeyRing: kept.rpc(getKeyRing),
+          ListKeyRings: kept.rpc(listKeyRings),
+          CreateCryptoKey: kept.rpc(createCryptoKey),
+          GetCryptoKey: kept.rpc(getCryptoKey),
+          UpdateCryptoKey: kept.rpc(updateCryptoKey),
+          ListCryptoKeys: kept.rpc(listCryptoKeys),
+          CreateCryptoKeyVersion: kept.rpc(createCryptoKeyVersion),
+          GetCryptoKeyVersion: kept.rpc(getCryptoKeyVersion),
+          ListCryptoKeyVersions: kept.rpc(listCryptoKeyVersions),
+          UpdateCryptoKeyVersion: kept.rpc(updateCryptoKeyVersion),
+          UpdateCryptoKeyPrimaryVersion: kept.rpc(updateCryptoKeyPrimaryVersion),
+          DestroyCryptoKeyVersion: kept.rpc(destroyCryptoKeyVersion),
+          RestoreCryptoKeyVersion: kept.rpc(restoreCryptoKeyVersion),
+          Encrypt: kept.rpc(encrypt),
+          Decrypt: kept.rpc(decrypt),
         },
       },
     ],
     isBusy,
     idle: () => untilQuiet(isBusy),
-    keys: () => [...state.keys.keys()],
-    close: () => state.close(),
+    keys: () => [...kept.current.keys.keys()],
+    reload: () => kept.reload(),
+    close: () => kept.current.close(),
   };
 }

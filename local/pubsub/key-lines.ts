@@ -10,7 +10,7 @@ interface Line {
 
 /**
  * The order of messages per key. A key belongs to one delivery or one stream at a time; a message that
- * fails takes all later ones of its key back with it, as production does.
+ * fails takes all later ones of its key back with it, acknowledged or not, as production does.
  */
 export class KeyLines {
   readonly #lines = new Map<string, Line>();
@@ -20,14 +20,18 @@ export class KeyLines {
   join(item: Outstanding): void {
     const line = this.#lineOf(item);
     if (line) line.items.push(item);
-    else
-      this.#lines.set(item.message.orderingKey, { items: [item], out: 0, owner: undefined });
+    else this.#lines.set(item.message.orderingKey, { items: [item], out: 0, owner: undefined });
   }
 
   /** Whether nothing of its key stands before it. */
   isFirst(item: Outstanding): boolean {
     const line = this.#lineOf(item);
     return line?.out === 0 && line.items[0] === item;
+  }
+
+  /** Whether all earlier ones of its key are done. */
+  isOldest(item: Outstanding): boolean {
+    return this.#lineOf(item)?.items[0] === item;
   }
 
   /** The next of the key that may follow to the same taker. */
@@ -52,7 +56,7 @@ export class KeyLines {
     this.#owned.set(owner, owned.add(line));
   }
 
-  /** The item is done; returns who is first now, if nothing of the key is being delivered. */
+  /** The item is done; returns who is first now, if that one waits or is done as well. */
   leave(item: Outstanding): Outstanding | undefined {
     const line = this.#lineOf(item);
     const index = line?.items.indexOf(item) ?? -1;
@@ -60,7 +64,8 @@ export class KeyLines {
     line.items.splice(index, 1);
     if (index < line.out) this.#shrink(line, line.out - 1);
     if (line.items.length === 0) this.#lines.delete(item.message.orderingKey);
-    return line.out === 0 ? line.items[0] : undefined;
+    const first = line.items[0];
+    return line.out === 0 || first?.isAcked ? first : undefined;
   }
 
   /** The item's delivery failed; returns the later ones that were being delivered too. */

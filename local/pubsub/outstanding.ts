@@ -23,7 +23,7 @@ export interface Consumer {
 /** A message that the subscriber has not acknowledged yet. */
 export interface Outstanding {
   readonly message: Message;
-  readonly base: number;
+  base: number;
   attempts: number;
   /** When it is delivered next, or when the present lease ends. */
   dueMs: number;
@@ -31,6 +31,8 @@ export interface Outstanding {
   lease?: DueEntry<Outstanding> | undefined;
   holder?: Consumer | undefined;
   isOnDisk: boolean;
+  /** Acknowledged, but not done with: an earlier message of its ordering key is not acknowledged yet. */
+  isAcked?: boolean;
 }
 
 export const hold = (message: Message, { attempts, dueMs, base = 0 }: Progress): Outstanding => ({

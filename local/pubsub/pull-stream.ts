@@ -90,4 +90,3 @@ export class PullStream implements Stream {
     this.#parts.end(reason);
   }
 }
-

@@ -51,8 +51,7 @@ function checkComplex(type: Record<string, unknown>, names: Set<string>): void {
 
 /** Avro only; returns the definition. */
 export function checkDefinition(wire: WireSchema | null | undefined): string {
-  if (wire?.type !== 'AVRO')
-    throw new RpcError('UNIMPLEMENTED', 'Only Avro schemas are imitated.');
+  if (wire?.type !== 'AVRO') throw new RpcError('UNIMPLEMENTED', 'Only Avro schemas are imitated.');
   const definition = wire.definition ?? '';
   if (Buffer.byteLength(definition) > DEFINITION_BYTES_MAX) throw invalid('larger than 300 KB');
   let parsed: unknown;

@@ -13,6 +13,7 @@
  */
 import { untilQuiet } from '../kernel/activity.ts';
 import type { Service } from '../kernel/grpc.ts';
+import { Reloadable } from '../kernel/reloadable.ts';
 import { acknowledge } from './acknowledge.ts';
 import { createSubscription } from './create-subscription.ts';
 import { createTopic } from './create-topic.ts';
@@ -25,13 +26,7 @@ import { publish } from './publish.ts';
 import { pull } from './pull.ts';
 import { getSubscription, listSubscriptions } from './read-subscriptions.ts';
 import { getTopic, listTopics, listTopicSubscriptions } from './read-topics.ts';
-import {
-  createSchema,
-  deleteSchema,
-  getSchema,
-  listSchemas,
-  validateSchema,
-} from './schemas.ts';
+import { createSchema, deleteSchema, getSchema, listSchemas, validateSchema } from './schemas.ts';
 import { seek } from './seek.ts';
 import {
   createSnapshot,
@@ -56,69 +51,72 @@ export interface Pubsub {
   outstanding(
     subscriptionName?: string,
   ): readonly Readonly<Pick<Outstanding, 'message' | 'attempts' | 'dueMs'>>[];
+  /** Takes its state from the journal again, after something else has changed it there. */
+  reload(): void;
   close(): void;
 }
 
 export function createPubsub(parts: StateParts): Pubsub {
-  const state = new PubsubState(parts);
-  const isBusy = () => [...state.subscriptions.values()].some((each) => each.isBusy);
+  const kept = new Reloadable(() => new PubsubState(parts));
+  const isBusy = () => [...kept.current.subscriptions.values()].some((each) => each.isBusy);
   return {
     services: [
       {
         package: '@google-cloud/pubsub',
         name: 'google.pubsub.v1.Publisher',
         unary: {
-          CreateTopic: createTopic(state),
-          GetTopic: getTopic(state),
-          UpdateTopic: updateTopic(state),
-          ListTopics: listTopics(state),
-          ListTopicSubscriptions: listTopicSubscriptions(state),
-          ListTopicSnapshots: listTopicSnapshots(state),
-          DeleteTopic: deleteTopic(state),
-          DetachSubscription: detachSubscription(state),
-          Publish: publish(state),
+          CreateTopic: kept.rpc(createTopic),
+          GetTopic: kept.rpc(getTopic),
+          UpdateTopic: kept.rpc(updateTopic),
+          ListTopics: kept.rpc(listTopics),
+          ListTopicSubscriptions: kept.rpc(listTopicSubscriptions),
+          ListTopicSnapshots: kept.rpc(listTopicSnapshots),
+          DeleteTopic: kept.rpc(deleteTopic),
+          DetachSubscription: kept.rpc(detachSubscription),
+          Publish: kept.rpc(publish),
         },
       },
       {
         package: '@google-cloud/pubsub',
         name: 'google.pubsub.v1.Subscriber',
         unary: {
-          CreateSubscription: createSubscription(state),
-          GetSubscription: getSubscription(state),
-          UpdateSubscription: updateSubscription(state),
-          ModifyPushConfig: modifyPushConfig(state),
-          ListSubscriptions: listSubscriptions(state),
-          DeleteSubscription: deleteSubscription(state),
-          Pull: pull(state),
-          Acknowledge: acknowledge(state),
-          ModifyAckDeadline: modifyAckDeadline(state),
-          Seek: seek(state),
-          CreateSnapshot: createSnapshot(state),
-          GetSnapshot: getSnapshot(state),
-          ListSnapshots: listSnapshots(state),
-          UpdateSnapshot: updateSnapshot(state),
-          DeleteSnapshot: deleteSnapshot(state),
+          CreateSubscription: kept.rpc(createSubscription),
+          GetSubscription: kept.rpc(getSubscription),
+          UpdateSubscription: kept.rpc(updateSubscription),
+          ModifyPushConfig: kept.rpc(modifyPushConfig),
+          ListSubscriptions: kept.rpc(listSubscriptions),
+          DeleteSubscription: kept.rpc(deleteSubscription),
+          Pull: kept.rpc(pull),
+          Acknowledge: kept.rpc(acknowledge),
+          ModifyAckDeadline: kept.rpc(modifyAckDeadline),
+          Seek: kept.rpc(seek),
+          CreateSnapshot: kept.rpc(createSnapshot),
+          GetSnapshot: kept.rpc(getSnapshot),
+          ListSnapshots: kept.rpc(listSnapshots),
+          UpdateSnapshot: kept.rpc(updateSnapshot),
+          DeleteSnapshot: kept.rpc(deleteSnapshot),
         },
-        duplex: { StreamingPull: streamingPull(state) },
+        duplex: { StreamingPull: kept.duplex(streamingPull) },
       },
       {
         package: '@google-cloud/pubsub',
         name: 'google.pubsub.v1.SchemaService',
         unary: {
-          CreateSchema: createSchema(state),
-          GetSchema: getSchema(state),
-          ListSchemas: listSchemas(state),
-          DeleteSchema: deleteSchema(state),
-          ValidateSchema: validateSchema(state),
+          CreateSchema: kept.rpc(createSchema),
+          GetSchema: kept.rpc(getSchema),
+          ListSchemas: kept.rpc(listSchemas),
+          DeleteSchema: kept.rpc(deleteSchema),
+          ValidateSchema: kept.rpc(validateSchema),
         },
       },
     ],
     isBusy,
     idle: () => untilQuiet(isBusy),
     outstanding: (name) =>
-      [...state.subscriptions.values()]
+      [...kept.current.subscriptions.values()]
         .filter((each) => name === undefined || each.settings.name === name)
         .flatMap((each) => [...each.outstanding.values()]),
-    close: () => state.close(),
+    reload: () => kept.reload(),
+    close: () => kept.current.close(),
   };
 }

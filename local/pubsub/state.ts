@@ -10,16 +10,12 @@ import { Retained } from './retained.ts';
 import type { Schema } from './schema.ts';
 import { holds, type Snapshot } from './snapshot.ts';
 import { Subscription, type SubscriptionParts } from './subscription.ts';
-import {
-  DELETED_TOPIC,
-  type SubscriptionSettings,
-  withDefaults,
-} from './subscription-settings.ts';
+import { DELETED_TOPIC, type SubscriptionSettings, withDefaults } from './subscription-settings.ts';
 import type { Topic } from './topic-settings.ts';
 
 export type StateParts = Pick<
   SubscriptionParts,
-  'clock' | 'journal' | 'identity' | 'dispatcher'
+  'clock' | 'journal' | 'identity' | 'dispatcher' | 'faults'
 > & { readonly meter: Meter };
 
 const tablesOf = (journal: Journal) => ({
@@ -58,7 +54,8 @@ export class PubsubState {
       onTaken: (message) => this.#hold(message),
       onGone: (message) => this.#release(message),
     });
-    for (const [, settings] of this.#tables.subscriptions.load()) this.#open(withDefaults(settings));
+    for (const [, settings] of this.#tables.subscriptions.load())
+      this.#open(withDefaults(settings));
     this.#restoreMessages();
   }
 

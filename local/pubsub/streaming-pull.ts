@@ -53,7 +53,10 @@ export const streamingPull =
     const fail = (error: unknown) => {
       if (isOver) return;
       stop();
-      call.emit('error', error instanceof RpcError ? error : new RpcError('INTERNAL', String(error)));
+      call.emit(
+        'error',
+        error instanceof RpcError ? error : new RpcError('INTERNAL', String(error)),
+      );
     };
 
     const begin = (request: StreamingPullRequest) => {
@@ -80,7 +83,10 @@ export const streamingPull =
       subscription.open(stream);
     };
 
-    const goOn = ({ subscription, stream }: NonNullable<typeof open>, request: StreamingPullRequest) => {
+    const goOn = (
+      { subscription, stream }: NonNullable<typeof open>,
+      request: StreamingPullRequest,
+    ) => {
       if (request.subscription || Number(request.maxOutstandingMessages ?? 0) !== 0)
         throw invalid('subscription and flow control are set in the first request only.');
       if (Number(request.maxOutstandingBytes ?? 0) !== 0)

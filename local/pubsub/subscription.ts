@@ -1,9 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { Identity } from '../identity/identity.ts';
 import { Activity } from '../kernel/activity.ts';
 import { Alarm } from '../kernel/alarm.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { DeliveryFault } from '../kernel/delivery-faults.ts';
 import type { Dispatcher } from '../kernel/dispatch.ts';
 import { DueQueue } from '../kernel/due-queue.ts';
+import type { Faults } from '../kernel/faults.ts';
 import type { Journal, Table } from '../kernel/journal.ts';
 import { type Filter, parseFilter } from './filter.ts';
 import { KeyLines } from './key-lines.ts';
@@ -26,6 +30,7 @@ export interface SubscriptionParts {
   readonly journal: Journal;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly faults: Faults;
   readonly table: Table<Progress>;
   /** Publishes to the dead-letter topic; false when that topic does not exist. */
   readonly bury: (message: Message, settings: SubscriptionSettings, attempts: number) => boolean;
@@ -36,6 +41,12 @@ export interface SubscriptionParts {
   /** Messages leave in one request: what production bills. */
   readonly onSent: (messages: readonly Message[]) => void;
 }
+
+/**
+ * Real time from publication to a stream, less than production ever takes: publishers have their answer
+ * before subscribers have the message, on which Google's own tests rely.
+ */
+const STREAM_LATENCY_MS = 10;
 
 /** Requests in flight per subscription; production starts with fewer and grows to more. */
 const PUSHES_MAX = 100;
@@ -167,7 +178,10 @@ export class Subscription {
   acknowledge(messageId: string, delivery: number): void {
     const item = this.#outstanding.get(messageId);
     if (!item || deliveryOf(item) !== delivery) return;
-    this.#remove(item);
+    if (this.#isOrdered(item) && !this.#lines.isOldest(item)) {
+      item.isAcked = true;
+      this.#endLease(item);
+    } else this.#remove(item);
     this.#pump();
   }
 
@@ -236,6 +250,7 @@ export class Subscription {
   #deliverOnceFlushed(items: readonly Outstanding[]): void {
     void this.#activity.during(async () => {
       await this.#parts.journal.flushed();
+      if (this.#streams.size > 0) await pause(STREAM_LATENCY_MS);
       for (const item of items) {
         item.isOnDisk = true;
         this.#wait(item);
@@ -309,8 +324,10 @@ export class Subscription {
     this.#endLease(item);
     this.#outstanding.delete(item.message.id);
     this.#forget(item.message);
-    const next = this.#isOrdered(item) ? this.#lines.leave(item) : undefined;
-    if (next) this.#wait(next);
+    if (!this.#isOrdered(item)) return;
+    const next = this.#lines.leave(item);
+    if (next?.isAcked) this.#remove(next);
+    else if (next) this.#wait(next);
   }
 
   /** An attempt came to nothing: dead-letters the message or has it wait for the next. */
@@ -329,9 +346,11 @@ export class Subscription {
     this.#wait(item);
   }
 
-  /** An earlier message of its key has failed: it follows that one again. */
+  /** An earlier message of its key has failed: it follows that one again, and its ack id is void. */
   #recall(item: Outstanding): void {
     this.#endLease(item);
+    item.isAcked = false;
+    item.base++;
     item.dueMs = this.#parts.clock.nowMs();
     this.#keep(item);
   }
@@ -350,37 +369,44 @@ export class Subscription {
 
   /** Starts what may be pushed; returns whether more could be. */
   #pumpPushes(nowMs: number): boolean {
-    while (this.#settings.push && this.#pushing < PUSHES_MAX) {
+    const { push } = this.#settings;
+    while (push && this.#pushing < PUSHES_MAX) {
       const item = this.#takeWaiting(nowMs);
       if (!item) return true;
-      void this.#deliver(item, this.#settings.push);
+      const fault = this.#parts.faults.strikeDelivery('push', push.endpoint);
+      if (fault?.kind === 'delay') {
+        item.dueMs = nowMs + fault.ms;
+        this.#wait(item);
+      } else void this.#deliver(item, push, fault);
     }
     return false;
   }
 
   /** Hands messages to the streams in turn; returns whether one of them takes more. */
   #pumpStreams(nowMs: number): boolean {
-    const open = [...this.#streams].filter((stream) => this.#continue(stream, nowMs));
-    let index = 0;
-    while (open.length > 0) {
-      index %= open.length;
-      const stream = open[index];
-      if (!stream?.hasRoom) {
-        open.splice(index, 1);
-        continue;
-      }
+    for (const stream of this.#streams) this.#continue(stream, nowMs);
+    let stream = this.#nextStream();
+    while (stream) {
       const item = this.#takeWaiting(nowMs);
       if (!item) break;
       this.#handOut(item, stream, stream.ackDeadlineMs);
       this.#continue(stream, nowMs);
-      index++;
+      // Its turn comes again after all others.
+      this.#streams.delete(stream);
+      this.#streams.add(stream);
+      stream = this.#nextStream();
     }
-    for (const stream of this.#streams) stream.flush();
-    return open.length > 0;
+    for (const each of this.#streams) each.flush();
+    return stream !== undefined;
   }
 
-  /** Goes on with the ordering keys that are the stream's; returns whether it has room for others. */
-  #continue(stream: Stream, nowMs: number): boolean {
+  #nextStream(): Stream | undefined {
+    for (const stream of this.#streams) if (stream.hasRoom) return stream;
+    return undefined;
+  }
+
+  /** Goes on with the ordering keys that are the stream's. */
+  #continue(stream: Stream, nowMs: number): void {
     for (const first of this.#lines.waitingFor(stream)) {
       let next: Outstanding | undefined = first;
       while (next?.isOnDisk && next.dueMs <= nowMs && stream.hasRoom) {
@@ -388,18 +414,17 @@ export class Subscription {
         next = this.#following(next, nowMs);
       }
     }
-    return stream.hasRoom;
   }
 
-  async #deliver(item: Outstanding, push: PushTarget): Promise<void> {
+  async #deliver(item: Outstanding, push: PushTarget, fault?: DeliveryFault): Promise<void> {
     this.#pushing++;
     if (this.#isOrdered(item)) this.#lines.lend(item, undefined);
-    await this.#activity.during(() => this.#push(item, push));
+    await this.#activity.during(() => this.#push(item, push, fault));
     this.#pushing--;
     this.#pump();
   }
 
-  async #push(item: Outstanding, push: PushTarget): Promise<void> {
+  async #push(item: Outstanding, push: PushTarget, fault?: DeliveryFault): Promise<void> {
     item.attempts++;
     const delivery = deliveryOf(item);
     // Counted on disk beforehand, so that a message which kills the process uses up its attempts.
@@ -407,7 +432,7 @@ export class Subscription {
     const token = push.oidc && (await this.#parts.identity.tokenFor(push.oidc));
     const request = pushRequest(item.message, item.attempts, this.#settings, push, token);
     this.#parts.onSent([item.message]);
-    const answer = await this.#parts.dispatcher.send(request);
+    const answer = await this.#parts.dispatcher.send({ ...request, fault });
     // Deleted, sought or shut down meanwhile.
     if (this.#isClosed || !this.#isHeld(item) || deliveryOf(item) !== delivery) return;
     if (isAcknowledged(answer)) this.#remove(item);

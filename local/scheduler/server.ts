@@ -8,6 +8,7 @@
  */
 import { untilQuiet } from '../kernel/activity.ts';
 import type { Service } from '../kernel/grpc.ts';
+import { Reloadable } from '../kernel/reloadable.ts';
 import { deleteJob, pauseJob, resumeJob, runJob } from './control-job.ts';
 import { createJob } from './create-job.ts';
 import type { Job } from './job.ts';
@@ -22,32 +23,35 @@ export interface Scheduler {
   /** Resolves when only future-dated work is left. */
   idle(): Promise<void>;
   jobs(): readonly Readonly<Job>[];
+  /** Takes its state from the journal again, after something else has changed it there. */
+  reload(): void;
   close(): void;
 }
 
 export function createScheduler(parts: StateParts): Scheduler {
-  const state = new SchedulerState(parts);
-  const isBusy = () => [...state.workers.values()].some((worker) => worker.isBusy);
+  const kept = new Reloadable(() => new SchedulerState(parts));
+  const isBusy = () => [...kept.current.workers.values()].some((worker) => worker.isBusy);
   return {
     services: [
       {
         package: '@google-cloud/scheduler',
         name: 'google.cloud.scheduler.v1.CloudScheduler',
         unary: {
-          CreateJob: createJob(state),
-          GetJob: getJob(state),
-          UpdateJob: updateJob(state),
-          ListJobs: listJobs(state),
-          DeleteJob: deleteJob(state),
-          PauseJob: pauseJob(state),
-          ResumeJob: resumeJob(state),
-          RunJob: runJob(state),
+          CreateJob: kept.rpc(createJob),
+          GetJob: kept.rpc(getJob),
+          UpdateJob: kept.rpc(updateJob),
+          ListJobs: kept.rpc(listJobs),
+          DeleteJob: kept.rpc(deleteJob),
+          PauseJob: kept.rpc(pauseJob),
+          ResumeJob: kept.rpc(resumeJob),
+          RunJob: kept.rpc(runJob),
         },
       },
     ],
     isBusy,
     idle: () => untilQuiet(isBusy),
-    jobs: () => [...state.workers.values()].map((worker) => worker.job),
-    close: () => state.close(),
+    jobs: () => [...kept.current.workers.values()].map((worker) => worker.job),
+    reload: () => kept.reload(),
+    close: () => kept.current.close(),
   };
 }

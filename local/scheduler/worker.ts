@@ -4,6 +4,7 @@ import { Alarm } from '../kernel/alarm.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isSuccess, statusOf } from '../kernel/delivery-status.ts';
 import type { Dispatcher } from '../kernel/dispatch.ts';
+import type { Faults } from '../kernel/faults.ts';
 import type { Journal } from '../kernel/journal.ts';
 import { nextRunMs } from './cron.ts';
 import type { Execution, Job, JobSettings } from './job.ts';
@@ -15,6 +16,7 @@ export interface WorkerParts {
   readonly journal: Journal;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly faults: Faults;
   /** Writes the job. */
   readonly keep: (job: Job) => void;
 }
@@ -126,13 +128,19 @@ export class Worker {
   async #attempt(execution: Execution): Promise<void> {
     const { clock, identity, dispatcher, keep } = this.#parts;
     const { job } = this;
+    const fault = this.#parts.faults.strikeDelivery('job', job.settings.url);
+    if (fault?.kind === 'delay') {
+      job.execution = { ...execution, nextAttemptMs: clock.nowMs() + fault.ms };
+      return this.#wait();
+    }
     this.#isAttempting = true;
     this.#alarm.set(undefined);
     job.lastAttemptMs = clock.nowMs();
     keep(job);
     const { oidc } = job.settings;
     const token = oidc && (await identity.tokenFor(oidc));
-    const delivery = await dispatcher.send(jobRequest(job.settings, execution.scheduledMs, token));
+    const request = jobRequest(job.settings, execution.scheduledMs, token);
+    const delivery = await dispatcher.send({ ...request, fault });
     this.#isAttempting = false;
     if (this.#isClosed) return;
     job.status = statusOf(delivery);

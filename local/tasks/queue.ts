@@ -2,16 +2,18 @@ import { Activity } from '../kernel/activity.ts';
 import { Alarm } from '../kernel/alarm.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { isSuccess, statusOf } from '../kernel/delivery-status.ts';
+import type { DeliveryFault } from '../kernel/delivery-faults.ts';
 import type { Delivery, Dispatcher } from '../kernel/dispatch.ts';
 import { type DueEntry, DueQueue } from '../kernel/due-queue.ts';
+import type { Faults } from '../kernel/faults.ts';
 import type { Journal, Table } from '../kernel/journal.ts';
 import type { Meter } from '../kernel/meter.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { QueueSettings } from './queue-settings.ts';
-import { nextTryMs } from './retry.ts';
+import { isPushBack, nextTryMs } from './retry.ts';
 import type { Task } from './task.ts';
 import { taskRequest } from './task-request.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { type Level, TokenBucket } from './token-bucket.ts';
 
 export interface QueueParts {
   readonly clock: Clock;
@@ -19,7 +21,9 @@ export interface QueueParts {
   readonly meter: Meter;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly faults: Faults;
   readonly table: Table<Task>;
+  readonly buckets: Table<Level>;
   /** A task is gone for good: its name is to be refused for a while. */
   readonly onGone: (task: Task) => void;
 }
@@ -35,13 +39,15 @@ export class Queue {
   #settings: QueueSettings;
   #bucket: TokenBucket;
   #dispatching = 0;
+  #pushBacks = 0;
   #isPaused = false;
   #isClosed = false;
 
-  constructor(parts: QueueParts, settings: QueueSettings) {
+  /** @param level how full the token bucket was when the queue was last at work; full by default */
+  constructor(parts: QueueParts, settings: QueueSettings, level?: Level) {
     this.#parts = parts;
     this.#settings = settings;
-    this.#bucket = this.#fullBucket();
+    this.#bucket = this.#newBucket(level);
     this.#alarm = new Alarm(parts.clock, () => this.#pump());
   }
 
@@ -57,6 +63,11 @@ export class Queue {
     return this.#isPaused;
   }
 
+  /** Answers so far at which production would slow the whole queue down. */
+  get pushBacks(): number {
+    return this.#pushBacks;
+  }
+
   /** Something is in flight or due at this moment. */
   get isBusy(): boolean {
     return this.#activity.isBusy || this.#alarm.isDue;
@@ -67,7 +78,7 @@ export class Queue {
       settings.maxDispatchesPerSecond !== this.#settings.maxDispatchesPerSecond ||
       settings.maxBurstSize !== this.#settings.maxBurstSize;
     this.#settings = settings;
-    if (rateChanged) this.#bucket = this.#fullBucket();
+    if (rateChanged) this.#bucket = this.#newBucket(this.#bucket.level);
     this.#pump();
   }
 
@@ -124,9 +135,10 @@ export class Queue {
     this.#alarm.set(undefined);
   }
 
-  #fullBucket(): TokenBucket {
+  #newBucket(level: Level | undefined): TokenBucket {
     const { maxDispatchesPerSecond, maxBurstSize } = this.#settings;
-    return new TokenBucket(maxDispatchesPerSecond, maxBurstSize, this.#parts.clock.nowMs());
+    const full = { tokens: maxBurstSize, atMs: this.#parts.clock.nowMs() };
+    return new TokenBucket(maxDispatchesPerSecond, maxBurstSize, level ?? full);
   }
 
   /** The task may have been deleted, or the queue closed, while something was awaited. */
@@ -142,9 +154,13 @@ export class Queue {
   }
 
   #schedule(task: Task): void {
-    this.#due.withdraw(this.#entries.get(task.name));
-    this.#entries.set(task.name, this.#due.add(task.scheduleMs, task));
+    this.#await(task, task.scheduleMs);
     this.#pump();
+  }
+
+  #await(task: Task, dueMs: number): void {
+    this.#due.withdraw(this.#entries.get(task.name));
+    this.#entries.set(task.name, this.#due.add(dueMs, task));
   }
 
   /** Starts what may start now and sets the alarm for the rest. */
@@ -162,20 +178,26 @@ export class Queue {
       }
       this.#due.take(nowMs);
       this.#entries.delete(first.item.name);
+      const fault = this.#parts.faults.strikeDelivery('task', first.item.url);
+      if (fault?.kind === 'delay') {
+        this.#await(first.item, nowMs + fault.ms);
+        continue;
+      }
       this.#bucket.take(nowMs);
-      void this.#dispatch(first.item);
+      this.#parts.buckets.put(this.#settings.name, this.#bucket.level);
+      void this.#dispatch(first.item, fault);
     }
     this.#alarm.set(wakeMs);
   }
 
-  async #dispatch(task: Task): Promise<void> {
+  async #dispatch(task: Task, fault: DeliveryFault | undefined): Promise<void> {
     this.#dispatching++;
-    await this.#activity.during(() => this.#attempt(task));
+    await this.#activity.during(() => this.#attempt(task, fault));
     this.#dispatching--;
     this.#pump();
   }
 
-  async #attempt(task: Task): Promise<void> {
+  async #attempt(task: Task, fault?: DeliveryFault): Promise<void> {
     const { clock, meter, identity, dispatcher, table } = this.#parts;
     const token = task.oidc && (await identity.tokenFor(task.oidc));
     if (!this.#has(task)) return;
@@ -187,7 +209,7 @@ export class Queue {
     // Counted on disk beforehand, so that a task which kills the process uses up its attempts.
     table.put(task.name, task);
     meter.count('tasks');
-    const delivery = await dispatcher.send(request);
+    const delivery = await dispatcher.send({ ...request, fault });
     if (!this.#has(task)) return;
     this.#record(task, attempt, delivery);
     const nextMs = isSuccess(delivery)
@@ -207,6 +229,7 @@ export class Queue {
       return;
     }
     task.responseCount++;
+    if (isPushBack(delivery.status)) this.#pushBacks++;
     if (delivery.status < 500) task.executionCount++;
     task.previousStatus = delivery.status;
     task.lastAttempt = { ...started, status, responseMs: this.#parts.clock.nowMs() };

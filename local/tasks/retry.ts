@@ -20,6 +20,9 @@ function isExhausted(task: Task, queue: QueueSettings, delivery: Delivery, nowMs
   return (limitsAttempts || limitsDuration) && attemptsUsed && durationUsed;
 }
 
+/** Whether Cloud Tasks takes the answer as a sign that the target is overloaded. */
+export const isPushBack = (status: number): boolean => status === 429 || status === 503;
+
 /** `Retry-After` in seconds or as a date; Cloud Tasks waits at least as long. */
 function retryAfterMs(delivery: Delivery, nowMs: number): number {
   const header = delivery.kind === 'answered' ? delivery.headers['retry-after'] : undefined;

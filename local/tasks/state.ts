@@ -3,6 +3,7 @@ import { checkQueueName, checkTaskName, queueOf } from './names.ts';
 import { Queue, type QueueParts } from './queue.ts';
 import { type QueueSettings, queueToWire } from './queue-settings.ts';
 import type { Task } from './task.ts';
+import type { Level } from './token-bucket.ts';
 import type { WireQueue } from './wire.ts';
 
 interface KeptQueue {
@@ -10,10 +11,12 @@ interface KeptQueue {
   readonly isPaused: boolean;
 }
 
-export type StateParts = Omit<QueueParts, 'table' | 'onGone'>;
+export type StateParts = Omit<QueueParts, 'table' | 'buckets' | 'onGone'>;
 
 /** How long the name of a finished or deleted task is refused. */
 const TOMBSTONE_MS = 3_600_000;
+/** How long the name of a deleted queue is refused. */
+const QUEUE_TOMBSTONE_MS = 7 * 24 * 3_600_000;
 
 /** All queues, and the names that may not be used again yet. Survives the process. */
 export class TasksState {
@@ -22,6 +25,7 @@ export class TasksState {
   readonly #parts: StateParts;
   readonly #queues = new Map<string, Queue>();
   readonly #tombstones: Map<string, number>;
+  readonly #deletedQueues: Map<string, number>;
   readonly #tables;
 
   constructor(parts: StateParts) {
@@ -32,10 +36,14 @@ export class TasksState {
       queues: parts.journal.table<KeptQueue>('tasks.queues'),
       tasks: parts.journal.table<Task>('tasks.tasks'),
       tombstones: parts.journal.table<number>('tasks.tombstones'),
+      buckets: parts.journal.table<Level>('tasks.buckets'),
+      deletedQueues: parts.journal.table<number>('tasks.deleted-queues'),
     };
+    this.#deletedQueues = new Map(this.#tables.deletedQueues.load());
+    const levels = new Map(this.#tables.buckets.load());
     this.#tombstones = new Map(this.#tables.tombstones.load().sort(([, a], [, b]) => a - b));
     for (const [, kept] of this.#tables.queues.load()) {
-      const queue = this.#open(kept.settings);
+      const queue = this.#open(kept.settings, levels.get(kept.settings.name));
       if (kept.isPaused) queue.pause();
     }
     const tasks = this.#tables.tasks.load().map(([, task]) => task);
@@ -67,6 +75,13 @@ export class TasksState {
   }
 
   create(settings: QueueSettings): Queue {
+    if ((this.#deletedQueues.get(settings.name) ?? 0) > this.clock.nowMs())
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        'The queue cannot be created because a queue with this name existed too recently.',
+      );
+    this.#deletedQueues.delete(settings.name);
+    this.#tables.deletedQueues.delete(settings.name);
     const queue = this.#open(settings);
     this.keep(queue);
     return queue;
@@ -83,6 +98,10 @@ export class TasksState {
     queue.close();
     this.#queues.delete(queue.settings.name);
     this.#tables.queues.delete(queue.settings.name);
+    this.#tables.buckets.delete(queue.settings.name);
+    const untilMs = this.clock.nowMs() + QUEUE_TOMBSTONE_MS;
+    this.#deletedQueues.set(queue.settings.name, untilMs);
+    this.#tables.deletedQueues.put(queue.settings.name, untilMs);
   }
 
   isNameSpent(taskName: string): boolean {
@@ -97,13 +116,14 @@ export class TasksState {
     for (const queue of this.#queues.values()) queue.close();
   }
 
-  #open(settings: QueueSettings): Queue {
+  #open(settings: QueueSettings, level?: Level): Queue {
     const parts = {
       ...this.#parts,
       table: this.#tables.tasks,
+      buckets: this.#tables.buckets,
       onGone: (task: Task) => this.#bury(task),
     };
-    const queue = new Queue(parts, settings);
+    const queue = new Queue(parts, settings, level);
     this.#queues.set(settings.name, queue);
     return queue;
   }

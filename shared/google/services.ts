@@ -35,8 +35,7 @@ export function createServices(
     outbound,
     log,
     close: async () => {
-      await outbound.close();
-      await clients.close();
+      await Promise.all([outbound.close(), clients.close()]);
     },
   };
 }

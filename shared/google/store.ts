@@ -17,6 +17,7 @@ import type { Docs, Rule, Write } from '../store/decision.ts';
 import type { Clients } from './clients.ts';
 import { decode, encode } from './codec.ts';
 import { cursorOf, valuesOf } from '../runtime/cursor.ts';
+import { asOutage, isGrpc, reached } from './outage.ts';
 import { type OutboxEntry, handOn, outboxEntries, outboxEntry } from './outbox.ts';
 
 type Refs = Record<string, Ref<unknown>>;
@@ -34,12 +35,6 @@ const COMMAND_RECORD_MS = 24 * 3_600_000;
 /** gRPC's ALREADY_EXISTS. */
 const ALREADY_EXISTS = 6;
 const TRANSACTION_ATTEMPTS_MAX = 5;
-
-const isGrpc = (error: unknown, code?: number): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'number' &&
-  (code === undefined || error.code === code);
 
 export interface GoogleStore extends Store {
   listOutbox(limit: number, after: string | undefined): Promise<{ id: string; doc: OutboxEntry }[]>;
@@ -148,10 +143,7 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
           'This was created by another request just now; read it again.',
           { cause: error },
         );
-      throw new AppError('unavailable', 'The store could not be reached; try again shortly.', {
-        cause: error,
-        retryAfterS: 2,
-      });
+      throw asOutage(error);
     }
   }
 
@@ -167,12 +159,13 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
   const store: GoogleStore = {
     async get(of) {
       const db = await clients.firestore();
-      return read(of, await place(db, of).get());
+      return read(of, await reached(place(db, of).get()));
     },
 
     async getAll(refs) {
       const db = await clients.firestore();
-      return docsOf(refs, await db.getAll(...Object.values(refs).map((of) => place(db, of))));
+      const places = Object.values(refs).map((of) => place(db, of));
+      return docsOf(refs, await reached(db.getAll(...places)));
     },
 
     async query(query) {
@@ -182,7 +175,7 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
       built = built.orderBy('__name__', orderBy?.descending ? 'desc' : 'asc');
       if (afterId !== undefined) built = built.startAfter(afterId);
       if (cursor !== undefined) built = built.startAfter(...valuesOf(cursor, orderBy ? 2 : 1));
-      const { docs } = await built.limit(limit).get();
+      const { docs } = await reached(built.limit(limit).get());
       const last = docs.length === limit ? docs.at(-1) : undefined;
       return {
         docs: docs.map((snapshot) => decode(query.collection, snapshot.ref.path, snapshot.data())),
@@ -193,7 +186,8 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
     },
 
     async count(query) {
-      return (await (await firestoreQuery(query)).count().get()).data().count;
+      const built = await firestoreQuery(query);
+      return (await reached(built.count().get())).data().count;
     },
 
     async apply(command, refs, rule) {
@@ -217,13 +211,13 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
         return true;
       } catch (error) {
         if (isGrpc(error, ALREADY_EXISTS)) return false;
-        throw error;
+        throw asOutage(error);
       }
     },
 
     async revise(refs, revise) {
       const db = await clients.firestore();
-      return db.runTransaction(async (transaction) => {
+      const revised = db.runTransaction(async (transaction) => {
         const snapshots = await transaction.getAll(
           ...Object.values(refs).map((of) => place(db, of)),
         );
@@ -231,13 +225,14 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
         for (const write of writes) put(db, transaction, write);
         return reply;
       });
+      return reached(revised);
     },
 
     async write(writes) {
       const db = await clients.firestore();
       const batch = db.batch();
       for (const write of writes) put(db, batch as never, write);
-      await batch.commit();
+      await reached(batch.commit());
     },
 
     async listOutbox(limit, after) {

@@ -75,6 +75,10 @@ export function nextDelivery(
   };
 }
 
+/** Whether a delivery ended because its receiver is gone for good. */
+export const isGone = ({ progress }: { readonly progress: DeliveryState }): boolean =>
+  progress.state === 'failed' && progress.last_failure.http_status === GONE;
+
 function nextAttemptAt(
   outcome: Exclude<AttemptOutcome, { kind: 'delivered' }>,
   attempts: number,

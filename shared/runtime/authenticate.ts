@@ -47,7 +47,8 @@ export async function authenticate(
   }
 
   const credential = await presentedCredential(req, services, audience);
-  if (credential.kind === 'service') return credential;
+  // On an open endpoint the platform lets everybody in, and so verifies no token for us.
+  if (credential.kind === 'service') return lenient ? anonymous : credential;
   if (credential.key === undefined) return anonymous;
   const caller = await keyOwner(credential.key, services);
   if (caller) return caller;

@@ -34,7 +34,9 @@ export function calledByPlatform(
       const known =
         error instanceof AppError ? error : new AppError('internal_error', 'It failed.');
       log.error({ err: error }, `${name} failed`);
-      res.status(statusOf[known.code]).json({
+      // 429 and 503 would make Cloud Tasks slow the whole queue.
+      const status = statusOf[known.code];
+      res.status(status === 429 || status === 503 ? 500 : status).json({
         error: {
           code: known.code,
           message: known.message,

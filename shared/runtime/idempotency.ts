@@ -35,9 +35,11 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** The scope of a key: one caller, one function. */
-export const scopedKey = (caller: Caller, functionName: string, key: string): string =>
-  `${callerName(caller)}\n${functionName}\n${key}`;
+/** The scope of a key: one caller, one function. Strangers are told apart by their address. */
+export const scopedKey = (caller: Caller, functionName: string, key: string): string => {
+  const name = caller.kind === 'public' ? `public ${caller.address}` : callerName(caller);
+  return `${name}\n${functionName}\n${key}`;
+};
 
 /**
  * Runs `work` once per key: a repeat replays its answer, another body is refused, one still running is

@@ -2,9 +2,12 @@ import http, { type IncomingMessage, type RequestListener, type ServerResponse }
 import { randomUUID } from 'node:crypto';
 
 import { type ErrorCode, statusOf } from '../errors.ts';
+import { isDeeperThan } from './json-depth.ts';
 
 /** The largest body any function takes. */
 export const BODY_BYTES_MAX = 1024 * 1024;
+/** How deep a body may nest: far more than any request needs, far less than the stack bears. */
+const BODY_DEPTH_MAX = 64;
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -79,6 +82,13 @@ function readBody(req: ShimmedRequest, res: ServerResponse, next: () => void): v
         res,
         'unsupported_media_type',
         'Send the body as JSON with the header "Content-Type: application/json".',
+      );
+    if (isDeeperThan(BODY_DEPTH_MAX, req.rawBody))
+      return refuse(
+        req,
+        res,
+        'invalid_json',
+        `The body is nested more than ${BODY_DEPTH_MAX} levels deep.`,
       );
     try {
       req.body = JSON.parse(req.rawBody.toString('utf8'));

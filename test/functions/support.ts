@@ -1,13 +1,13 @@
 import { homedir } from 'node:os';
 import { expect, test } from 'vitest';
 
-import { type ErrorCode, type FieldIssue, statusOf } from '../../shared/errors.ts';
+import { type ErrorCode, statusOf } from '../../shared/errors.ts';
 import { takePermit } from '../../shared/runtime/rate-limit.ts';
 import type { Ref } from '../../shared/store/collection.ts';
 import { set } from '../../shared/store/decision.ts';
 import { type Reply, type TestPurvey, rfqBody } from '../support/purvey.ts';
 
-export type Call = Parameters<TestPurvey['call']>;
+export type Call = Readonly<Parameters<TestPurvey['call']>>;
 
 /** An id of the right form that nothing has. */
 export const absentId = (kind: string): string => `${kind}_0000000000000000`;
@@ -26,6 +26,10 @@ export const contents = (purvey: TestPurvey): Map<string, number> =>
       .map(({ name, updateTime }) => [name.replace(/^.*\/documents\//, ''), updateTime] as const)
       .filter(([name]) => !name.startsWith('rate_limits/')),
   );
+
+/** The paths of the documents of one collection, or of all beneath one document. */
+export const storedIn = (purvey: TestPurvey, path: string): string[] =>
+  [...contents(purvey).keys()].filter((name) => name.startsWith(`${path}/`));
 
 /** What is stored, and what was ever handed on. */
 const effects = (purvey: TestPurvey) => {
@@ -58,60 +62,52 @@ export function expectNothingLeaked(purvey: TestPurvey, { headers, body }: Reply
   expect(told).not.toMatch(/\bat .+:\d+:\d+|\.[tj]s\b|zod|undefined/i);
 }
 
-interface Refusal {
+/** The error of a refusal, and the headers it came with. */
+export interface Refused {
   readonly code: ErrorCode;
-  /** What the details name, and why. */
-  readonly field?: string;
-  readonly reason?: string | RegExp;
+  readonly message: string;
+  readonly request_id: string;
+  readonly details?: Reply['body'];
+  readonly headers: Headers;
 }
 
-/** The refusal as documented: status, envelope, request id, field and reason, no effect and no leak. */
-export async function expectRefused(
-  purvey: TestPurvey,
-  call: Call,
-  { code, field, reason }: Refusal,
-): Promise<Reply> {
+/**
+ * Makes a call that must be refused as every refusal is documented: the code's status, the envelope, the
+ * request id, no effect and no leak.
+ */
+export async function refused(purvey: TestPurvey, call: Call): Promise<Refused> {
   const reply = await changesNothing(purvey, () => purvey.call(...call));
-  expect(reply.body).toEqual({ error: expect.objectContaining({ code }) });
-  expect(reply.status).toBe(statusOf[code]);
-  expect(reply.headers.get('content-type')).toMatch(/^application\/json\b/);
+  expect(reply.body).toEqual({ error: expect.any(Object) });
   const { error } = reply.body;
-  expect(error).toEqual({
-    code,
-    message: expect.stringMatching(/\S/),
-    request_id: reply.headers.get('x-request-id'),
-    ...('details' in error && { details: expect.anything() }),
-  });
-  expect(error.request_id).toMatch(/\S/);
-  if (field !== undefined) expectIssue(error.details, field, reason ?? /\S/);
+  const { code, message, request_id, details = {}, ...rest } = error;
+  expect(rest).toEqual({});
+  expect(details).toBeInstanceOf(Object);
+  for (const text of [code, message, request_id]) expect(text).toMatch(/\S/);
+  expect(reply.status).toBe(statusOf[code as ErrorCode]);
+  expect(reply.status).toBeLessThan(500);
+  expect(reply.headers.get('x-request-id')).toBe(request_id);
+  expect(reply.headers.get('content-type')).toMatch(/^application\/json\b/);
   expectNothingLeaked(purvey, reply);
-  return reply;
+  return { ...error, headers: reply.headers };
 }
 
-function expectIssue(details: unknown, field: string, reason: string | RegExp): void {
-  const issues: readonly FieldIssue[] = Array.isArray(details) ? details : [];
-  expect(issues).toContainEqual({
-    field,
-    reason: typeof reason === 'string' ? reason : expect.stringMatching(reason),
-  });
-}
-
-/** Holds that `others` is answered exactly as `absent`, so that nobody learns what others have. */
-export async function expectSameNotFound(
+/**
+ * Holds that both calls are refused exactly alike, so that nobody learns what others have, and returns
+ * that refusal.
+ */
+export async function answeredAlike(
   purvey: TestPurvey,
   others: Call,
   absent: Call,
-): Promise<void> {
-  const [theirs, nothing] = [
-    await expectRefused(purvey, withRequestId(others), { code: 'not_found' }),
-    await expectRefused(purvey, withRequestId(absent), { code: 'not_found' }),
-  ];
-  const told = ({ status, headers, body }: Reply) => ({
-    status,
+): Promise<Refused> {
+  const theirs = await refused(purvey, withRequestId(others));
+  const nothing = await refused(purvey, withRequestId(absent));
+  const told = ({ headers, ...error }: Refused) => ({
     headers: [...headers].filter(([name]) => name !== 'date'),
-    text: JSON.stringify(body),
+    text: JSON.stringify(error),
   });
   expect(told(theirs)).toEqual(told(nothing));
+  return theirs;
 }
 
 /** One request id for both, so that even that is equal. */
@@ -120,6 +116,9 @@ const withRequestId = ([method, path, options]: Call): Call => [
   path,
   { ...options, headers: { ...options?.headers, 'x-request-id': 'req_same' } },
 ];
+
+const asMatcher = (reason: string | RegExp): unknown =>
+  typeof reason === 'string' ? reason : expect.stringMatching(reason);
 
 /** What is wrong, how the good body is changed, which field is named, and the reason given. */
 export type BadBody = readonly [
@@ -141,11 +140,9 @@ export function refusesBodies(
   test.each(rows)('refuses %s', async (_, patch, field, reason) => {
     const [method, path, options] = await call();
     const body = { ...(options?.body as Record<string, unknown>), ...patch };
-    await expectRefused(purvey(), [method, path, { ...options, body }], {
-      code: 'invalid_request',
-      field: `body.${field}`,
-      reason,
-    });
+    const error = await refused(purvey(), [method, path, { ...options, body }]);
+    expect(error.code).toBe('invalid_request');
+    expect(error.details).toContainEqual({ field: `body.${field}`, reason: asMatcher(reason) });
   });
 }
 
@@ -158,11 +155,9 @@ export function refusesQueries(
   test.each(rows)('refuses the query %s', async (query, field, reason) => {
     const [method, path, options] = await call();
     const joined = `${path}${path.includes('?') ? '&' : '?'}${query}`;
-    await expectRefused(purvey(), [method, joined, options], {
-      code: 'invalid_request',
-      field: `query.${field}`,
-      reason,
-    });
+    const error = await refused(purvey(), [method, joined, options]);
+    expect(error.code).toBe('invalid_request');
+    expect(error.details).toContainEqual({ field: `query.${field}`, reason: asMatcher(reason) });
   });
 }
 
@@ -232,11 +227,11 @@ export async function registerProvider(
 export async function changeStored<Doc extends object>(
   { services: { store } }: TestPurvey,
   place: Ref<Doc>,
-  change: Partial<Doc>,
+  change: (doc: Doc) => Partial<Doc>,
 ): Promise<void> {
   const doc = await store.get(place);
   if (!doc) throw new Error(`${place.path} is not stored`);
-  await store.write([set(place, { ...doc, ...change })]);
+  await store.write([set(place, { ...doc, ...change(doc) })]);
 }
 
 /** An RFQ of the buyer, planned and delivered. */
@@ -263,6 +258,30 @@ export async function exhaust(
   );
 }
 
+export const statusesOf = (replies: readonly Reply[]): number[] =>
+  replies.map(({ status }) => status).toSorted((a, b) => a - b);
+
 /** Everything that is stored, as text: to look for what must not be in it. */
 export const storedText = (purvey: TestPurvey): string =>
   JSON.stringify([...purvey.cloud.firestore.snapshot().values()]);
+
+/** A key of each kind: the organisation's has a scope that no marketplace route asks for. */
+export async function keysOfEachKind(
+  purvey: TestPurvey,
+  agentUrl: string,
+): Promise<{ provider: { provider: string }; org: { org: string } }> {
+  const { key } = await registerProvider(purvey, { name: 'Somebody', endpoint: agentUrl });
+  await ok(
+    purvey.call('POST', '/api/v1/orgs', {
+      as: 'operator',
+      body: { org_slug: 'acme', name: 'Acme' },
+    }),
+  );
+  const { api_key } = await ok(
+    purvey.call('POST', '/api/v1/orgs/acme/keys', {
+      as: 'operator',
+      body: { name: 'healthy', scopes: ['health:read'] },
+    }),
+  );
+  return { provider: { provider: key }, org: { org: api_key } };
+}

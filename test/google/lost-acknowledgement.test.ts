@@ -58,18 +58,21 @@ describe('a commit whose acknowledgement is lost', () => {
     expect(await services.store.get(counter)).toMatchObject({ n: 1 });
   });
 
-  it('does not take its own creation for a conflict', async () => {
-    const counter = newCounter();
-    loseAcknowledgements(1);
-    const rule = (docs: { counter: unknown }) => {
-      if (docs.counter) throw new AppError('name_taken', 'taken');
-      return { writes: [create(counter, { n: 1, label: 'mine' })], reply: 'created' };
-    };
-    expect(await services.store.apply(command('create'), { counter }, rule)).toEqual({
-      reply: 'created',
-      replayed: false,
-    });
-  });
+  it.each([undefined, 'created-once'])(
+    'does not take its own effect for a conflict: a command with key %s',
+    async (key) => {
+      const counter = newCounter();
+      loseAcknowledgements(1);
+      const rule = (docs: { counter: unknown }) => {
+        if (docs.counter) throw new AppError('name_taken', 'taken');
+        return { writes: [create(counter, { n: 1, label: 'mine' })], reply: 'created' };
+      };
+      expect(await services.store.apply(command(key), { counter }, rule)).toEqual({
+        reply: 'created',
+        replayed: false,
+      });
+    },
+  );
 
   it('without any document to read is applied once as well', async () => {
     const counter = newCounter();

@@ -133,6 +133,7 @@ export const callTask = (
 
 /** Starts the functions again after an injected crash. What it left undone is still left undone. */
 export async function restartAfterCrash(purvey: TestPurvey): Promise<void> {
+  purvey.cloud.firestore.endTransactions();
   await purvey.restartFunctions();
   purvey.cloud.faults.clear();
 }

@@ -1,3 +1,5 @@
+import '../google/support/quick-retries.ts';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AppError } from '../../shared/errors.ts';

@@ -136,6 +136,33 @@ describe('a body', () => {
   });
 });
 
+describe('the depth of a body', () => {
+  const nested = (levels: number, [open, close]: readonly [string, string]) =>
+    `${open.repeat(levels)}1${close.repeat(levels)}`;
+
+  it.each([
+    ['lists', ['[', ']']],
+    ['objects', ['{"a":', '}']],
+  ] as const)('may be 64 levels of %s, and is refused beyond', async (_what, brackets) => {
+    expect((await post(nested(64, brackets))).status).toBe(200);
+    handled = [];
+    for (const levels of [65, 150_000])
+      expect(await refusalOf(await post(nested(levels, brackets)))).toEqual([
+        400,
+        'invalid_json',
+        'The body is nested more than 64 levels deep.',
+      ]);
+  });
+
+  it('is not counted by brackets within texts or side by side', async () => {
+    const body = {
+      quoted: `${'['.repeat(100)}"\\"${'{'.repeat(100)}`,
+      beside: Array.from({ length: 100 }, () => [[]]),
+    };
+    expect(await (await post(JSON.stringify(body))).json()).toEqual({ body });
+  });
+});
+
 describe('the size of a body', () => {
   const jsonOf = (bytes: number) => JSON.stringify({ text: 'x'.repeat(bytes - 11) });
 

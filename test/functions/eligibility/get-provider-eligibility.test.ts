@@ -10,9 +10,9 @@ import {
 } from '../../support/purvey.ts';
 import {
   absentId,
-  expectRefused,
-  expectSameNotFound,
+  answeredAlike,
   ok,
+  refused,
   refusesQueries,
   registerProvider,
 } from '../support.ts';
@@ -97,14 +97,16 @@ describe('explaining eligibility', () => {
 
   test("answers another provider's as one that there is not", async () => {
     const as = { provider: fresh.key };
-    await expectSameNotFound(
-      purvey,
-      ['GET', pathOf(eligible.id), { as }],
-      ['GET', pathOf(absentId('prov')), { as }],
-    );
-    await expectRefused(purvey, ['GET', pathOf(absentId('prov')), { as: 'operator' }], {
-      code: 'not_found',
-    });
+    expect(
+      await answeredAlike(
+        purvey,
+        ['GET', pathOf(eligible.id), { as }],
+        ['GET', pathOf(absentId('prov')), { as }],
+      ),
+    ).toMatchObject({ code: 'not_found' });
+    expect(
+      await refused(purvey, ['GET', pathOf(absentId('prov')), { as: 'operator' }]),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   refusesQueries(

@@ -4,11 +4,11 @@ import { type TestPurvey, startAgent, startTestPurvey } from '../../support/purv
 import {
   absentId,
   changesNothing,
-  contents,
-  expectRefused,
   ok,
+  refused,
   refusesBodies,
   registerProvider,
+  storedIn,
 } from '../support.ts';
 
 let purvey: TestPurvey;
@@ -27,9 +27,7 @@ const scoreOf = async () =>
       }),
     )
   ).score;
-const snapshots = () =>
-  [...contents(purvey).keys()].filter((name) => name.startsWith('provider_score_snapshots/'))
-    .length;
+const snapshots = () => storedIn(purvey, 'provider_score_snapshots').length;
 
 beforeAll(async () => {
   purvey = await startTestPurvey();
@@ -86,21 +84,19 @@ describe('recording a score', () => {
   });
 
   test('is refused to the provider itself', async () => {
-    await expectRefused(
-      purvey,
-      ['POST', pathOf(provider.id), { as: { provider: provider.key }, body: good }],
-      { code: 'forbidden' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        pathOf(provider.id),
+        { as: { provider: provider.key }, body: good },
+      ]),
+    ).toMatchObject({ code: 'forbidden' });
   });
 
   test('answers 404 for a provider that there is not', async () => {
-    await expectRefused(
-      purvey,
-      ['POST', pathOf(absentId('prov')), { as: 'operator', body: good }],
-      {
-        code: 'not_found',
-      },
-    );
+    expect(
+      await refused(purvey, ['POST', pathOf(absentId('prov')), { as: 'operator', body: good }]),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   refusesBodies(

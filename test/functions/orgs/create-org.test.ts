@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type TestPurvey, startTestPurvey } from '../../support/purvey.ts';
-import { changesNothing, expectRefused, ok, refusesBodies } from '../support.ts';
+import { changesNothing, ok, refused, refusesBodies, statusesOf } from '../support.ts';
 
 const path = '/api/v1/orgs';
 const good = { org_slug: 'acme_travel', name: 'Acme Travel' };
@@ -37,18 +37,20 @@ describe('creating an organisation', () => {
 
   test('refuses a slug that is in use', async () => {
     await ok(create({ ...good, org_slug: 'taken' }));
-    await expectRefused(
-      purvey,
-      ['POST', path, { as: 'operator', body: { ...good, org_slug: 'taken', name: 'Other' } }],
-      { code: 'name_taken' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        path,
+        { as: 'operator', body: { ...good, org_slug: 'taken', name: 'Other' } },
+      ]),
+    ).toMatchObject({ code: 'name_taken' });
   });
 
   test('lets exactly one of several win who come at once', async () => {
     const replies = await Promise.all(
       Array.from({ length: 3 }, () => create({ ...good, org_slug: 'contested' })),
     );
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([201, 409, 409]);
+    expect(statusesOf(replies)).toEqual([201, 409, 409]);
   });
 
   test('answers a repetition with the same Idempotency-Key the same', async () => {
@@ -58,11 +60,13 @@ describe('creating an organisation', () => {
       create({ ...good, org_slug: 'repeated' }, headers),
     );
     expect([again.status, again.body]).toEqual([201, first.body]);
-    await expectRefused(
-      purvey,
-      ['POST', path, { as: 'operator', body: { ...good, org_slug: 'changed' }, headers }],
-      { code: 'idempotency_mismatch' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        path,
+        { as: 'operator', body: { ...good, org_slug: 'changed' }, headers },
+      ]),
+    ).toMatchObject({ code: 'idempotency_mismatch' });
   });
 
   refusesBodies(

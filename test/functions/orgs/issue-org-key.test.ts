@@ -4,13 +4,13 @@ import { orgs } from '../../../shared/orgs/schema.ts';
 import { ref } from '../../../shared/store/collection.ts';
 import { type TestPurvey, startTestPurvey } from '../../support/purvey.ts';
 import {
+  answeredAlike,
   changeStored,
   changesNothing,
   expectNothingLeaked,
-  expectRefused,
-  expectSameNotFound,
   isoAfter,
   ok,
+  refused,
   refusesBodies,
   storedText,
 } from '../support.ts';
@@ -70,7 +70,7 @@ describe("issuing an organisation's key", () => {
     await purvey.clock.advance(59_999);
     expect((await purvey.call(...list)).status).toBe(200);
     await purvey.clock.advance(1);
-    await expectRefused(purvey, [...list], { code: 'invalid_api_key' });
+    expect(await refused(purvey, [...list])).toMatchObject({ code: 'invalid_api_key' });
   });
 
   test('is for an own key with keys:write, which gives what it has', async () => {
@@ -83,52 +83,51 @@ describe("issuing an organisation's key", () => {
   });
 
   test('is refused for scopes that the key has not got itself', async () => {
-    const reply = await expectRefused(purvey, ['POST', path, { as: admin, body: good }], {
-      code: 'forbidden',
-    });
-    expect(reply.body.error.details).toEqual({ lacking_scopes: ['rfqs:write'] });
+    const reply = await refused(purvey, ['POST', path, { as: admin, body: good }]);
+    expect(reply).toMatchObject({ code: 'forbidden' });
+    expect(reply.details).toEqual({ lacking_scopes: ['rfqs:write'] });
   });
 
   test('is refused to a key without keys:write, which is told what is needed', async () => {
     const { api_key } = await ok(issue());
-    const reply = await expectRefused(
-      purvey,
-      ['POST', path, { as: { org: api_key }, body: good }],
-      { code: 'forbidden' },
-    );
-    expect(reply.body.error.details).toEqual({ required_scopes: ['keys:write'] });
+    const reply = await refused(purvey, ['POST', path, { as: { org: api_key }, body: good }]);
+    expect(reply).toMatchObject({ code: 'forbidden' });
+    expect(reply.details).toEqual({ required_scopes: ['keys:write'] });
   });
 
   test('answers for another organisation as for one that there is not', async () => {
     const body = { name: 'spying', scopes: ['rfqs:read'] };
-    await expectSameNotFound(
-      purvey,
-      ['POST', '/api/v1/orgs/other/keys', { as: admin, body }],
-      ['POST', '/api/v1/orgs/no_such_org/keys', { as: admin, body }],
-    );
-    await expectRefused(
-      purvey,
-      ['POST', '/api/v1/orgs/no_such_org/keys', { as: 'operator', body }],
-      { code: 'not_found' },
-    );
+    expect(
+      await answeredAlike(
+        purvey,
+        ['POST', '/api/v1/orgs/other/keys', { as: admin, body }],
+        ['POST', '/api/v1/orgs/no_such_org/keys', { as: admin, body }],
+      ),
+    ).toMatchObject({ code: 'not_found' });
+    expect(
+      await refused(purvey, ['POST', '/api/v1/orgs/no_such_org/keys', { as: 'operator', body }]),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test('is refused for a suspended organisation', async () => {
-    await changeStored(purvey, ref(orgs, 'other'), { status: 'SUSPENDED' });
-    await expectRefused(
-      purvey,
-      ['POST', '/api/v1/orgs/other/keys', { as: 'operator', body: good }],
-      { code: 'conflict' },
-    );
+    await changeStored(purvey, ref(orgs, 'other'), () => ({ status: 'SUSPENDED' as const }));
+    expect(
+      await refused(purvey, ['POST', '/api/v1/orgs/other/keys', { as: 'operator', body: good }]),
+    ).toMatchObject({ code: 'conflict' });
   });
 
   test('is refused with an expiry that is not ahead', async () => {
     for (const ms of [0, -1])
-      await expectRefused(
-        purvey,
-        ['POST', path, { as: 'operator', body: { ...good, expires_at: isoAfter(purvey, ms) } }],
-        { code: 'invalid_request', field: 'body.expires_at', reason: 'must be in the future' },
-      );
+      expect(
+        await refused(purvey, [
+          'POST',
+          path,
+          { as: 'operator', body: { ...good, expires_at: isoAfter(purvey, ms) } },
+        ]),
+      ).toMatchObject({
+        code: 'invalid_request',
+        details: [{ field: 'body.expires_at', reason: 'must be in the future' }],
+      });
   });
 
   refusesBodies(

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type TestPurvey, startTestPurvey } from '../../support/purvey.ts';
 import {
+  answeredAlike,
   badPages,
   expectNothingLeaked,
-  expectRefused,
-  expectSameNotFound,
   ok,
   pagedThrough,
+  refused,
   refusesQueries,
 } from '../support.ts';
 
@@ -82,23 +82,26 @@ describe("listing an organisation's keys", () => {
   });
 
   test('is refused to a key without keys:write', async () => {
-    const reply = await expectRefused(purvey, ['GET', path, { as: reader }], { code: 'forbidden' });
-    expect(reply.body.error.details).toEqual({ required_scopes: ['keys:write'] });
+    const reply = await refused(purvey, ['GET', path, { as: reader }]);
+    expect(reply).toMatchObject({ code: 'forbidden' });
+    expect(reply.details).toEqual({ required_scopes: ['keys:write'] });
   });
 
   test('answers for another organisation as for one that there is not, whatever the scope', async () => {
     for (const as of [admin, reader])
-      await expectSameNotFound(
-        purvey,
-        ['GET', '/api/v1/orgs/other/keys', { as }],
-        ['GET', '/api/v1/orgs/no_such_org/keys', { as }],
-      );
+      expect(
+        await answeredAlike(
+          purvey,
+          ['GET', '/api/v1/orgs/other/keys', { as }],
+          ['GET', '/api/v1/orgs/no_such_org/keys', { as }],
+        ),
+      ).toMatchObject({ code: 'not_found' });
   });
 
   test('answers 404 to the operator for an organisation that there is not', async () => {
-    await expectRefused(purvey, ['GET', '/api/v1/orgs/no_such_org/keys', { as: 'operator' }], {
-      code: 'not_found',
-    });
+    expect(
+      await refused(purvey, ['GET', '/api/v1/orgs/no_such_org/keys', { as: 'operator' }]),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   refusesQueries(

@@ -6,7 +6,7 @@ import {
   startAgent,
   startTestPurvey,
 } from '../../support/purvey.ts';
-import { absentId, exhaust, expectRefused, ok, registerProvider } from '../support.ts';
+import { absentId, exhaust, ok, refused, registerProvider } from '../support.ts';
 
 let purvey: TestPurvey;
 let agent: Awaited<ReturnType<typeof startAgent>>;
@@ -155,7 +155,7 @@ describe('showing a provider', () => {
   });
 
   test('answers 404 for one that there is not', async () => {
-    await expectRefused(purvey, ['GET', `/v1/providers/${absentId('prov')}`], {
+    expect(await refused(purvey, ['GET', `/v1/providers/${absentId('prov')}`])).toMatchObject({
       code: 'not_found',
     });
   });
@@ -186,9 +186,8 @@ describe('showing a provider', () => {
   test('too often from one address is refused', async () => {
     await purvey.clock.advance(60_000);
     await exhaust(purvey, 'public_read:127.0.0.1', { limit: 600, windowS: 60 });
-    const reply = await expectRefused(purvey, ['GET', `/v1/providers/${provider.id}`], {
-      code: 'rate_limited',
-    });
+    const reply = await refused(purvey, ['GET', `/v1/providers/${provider.id}`]);
+    expect(reply).toMatchObject({ code: 'rate_limited' });
     expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await shown({ provider: provider.key })).toHaveProperty('contact_email');
   });

@@ -11,13 +11,14 @@ import {
 } from '../../support/purvey.ts';
 import {
   absentId,
+  answeredAlike,
   changesNothing,
-  contents,
-  expectRefused,
-  expectSameNotFound,
   ok,
   openRfq,
+  refused,
   refusesBodies,
+  statusesOf,
+  storedIn,
 } from '../support.ts';
 
 let purvey: TestPurvey;
@@ -106,13 +107,13 @@ describe('awarding an RFQ', () => {
   test('is refused for another quote after the award', async () => {
     const { id, cheap, dear } = await quotedRfq();
     await ok(award(id, cheap));
-    await expectRefused(purvey, [...refusal(id, dear)], { code: 'rfq_closed' });
+    expect(await refused(purvey, [...refusal(id, dear)])).toMatchObject({ code: 'rfq_closed' });
   });
 
   test('lets exactly one of two quotes win that are awarded at once', async () => {
     const { id, cheap, dear } = await quotedRfq();
     const replies = await Promise.all([award(id, cheap), award(id, dear)]);
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(statusesOf(replies)).toEqual([200, 409]);
     await purvey.settle();
     const rfq = await ok(purvey.call('GET', `/v1/rfqs/${id}`, { as: { org: buyer.key } }));
     const winner = replies.find(({ status }) => status === 200);
@@ -140,11 +141,13 @@ describe('awarding an RFQ', () => {
     const reply = await award(id, cheap, headers);
     const again = await changesNothing(purvey, () => award(id, cheap, headers));
     expect(again.body).toEqual(reply.body);
-    await expectRefused(
-      purvey,
-      ['POST', pathOf(id), { as: { org: buyer.key }, body: { quote_id: dear }, headers }],
-      { code: 'idempotency_mismatch' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        pathOf(id),
+        { as: { org: buyer.key }, body: { quote_id: dear }, headers },
+      ]),
+    ).toMatchObject({ code: 'idempotency_mismatch' });
   });
 
   test('is refused, with the reasons, for a provider that is no longer eligible', async () => {
@@ -164,51 +167,55 @@ describe('awarding an RFQ', () => {
         body: { kind: 'lock', amount: '50000001', currency: 'IRR', reference: 'dispute' },
       }),
     );
-    const reply = await expectRefused(purvey, [...refusal(id, quote)], { code: 'not_eligible' });
-    expect(reply.body.error.details).toEqual({
+    const reply = await refused(purvey, [...refusal(id, quote)]);
+    expect(reply).toMatchObject({ code: 'not_eligible' });
+    expect(reply.details).toEqual({
       reasons: ['score_below_threshold', 'insufficient_collateral'],
       policy_version: eligibilityPolicy().policy_version,
     });
-    const written = [...contents(purvey).keys()].filter((name) => name.startsWith('contracts/'));
+    const written = storedIn(purvey, 'contracts');
     await ok(award(id, await quoteOf(first, id)));
-    expect(
-      [...contents(purvey).keys()].filter((name) => name.startsWith('contracts/')),
-    ).toHaveLength(written.length + 1);
+    expect(storedIn(purvey, 'contracts')).toHaveLength(written.length + 1);
   });
 
   test("answers another buyer's RFQ as one that there is not", async () => {
     const { id, cheap } = await quotedRfq();
     const as = { org: other.key };
-    await expectSameNotFound(
-      purvey,
-      [...refusal(id, cheap, as)],
-      [...refusal(absentId('rfq'), cheap, as)],
-    );
+    expect(
+      await answeredAlike(
+        purvey,
+        [...refusal(id, cheap, as)],
+        [...refusal(absentId('rfq'), cheap, as)],
+      ),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test('answers the quote of another RFQ as one that there is not', async () => {
     const { id } = await quotedRfq();
     const { cheap: foreign } = await quotedRfq();
-    await expectSameNotFound(purvey, [...refusal(id, foreign)], [...refusal(id, absentId('quo'))]);
+    expect(
+      await answeredAlike(purvey, [...refusal(id, foreign)], [...refusal(id, absentId('quo'))]),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test('is refused to a provider, and to a key that may only read', async () => {
     const { id, cheap } = await quotedRfq();
-    await expectRefused(
-      purvey,
-      ['POST', pathOf(id), { as: { provider: first.key }, body: { quote_id: cheap } }],
-      { code: 'forbidden' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        pathOf(id),
+        { as: { provider: first.key }, body: { quote_id: cheap } },
+      ]),
+    ).toMatchObject({ code: 'forbidden' });
     const { api_key } = await ok(
       purvey.call('POST', `/api/v1/orgs/${buyer.slug}/keys`, {
         as: 'operator',
         body: { name: 'reading', scopes: ['rfqs:read'] },
       }),
     );
-    const reply = await expectRefused(purvey, [...refusal(id, cheap, { org: api_key })], {
-      code: 'forbidden',
-    });
-    expect(reply.body.error.details).toEqual({ required_scopes: ['rfqs:write'] });
+    const reply = await refused(purvey, [...refusal(id, cheap, { org: api_key })]);
+    expect(reply).toMatchObject({ code: 'forbidden' });
+    expect(reply.details).toEqual({ required_scopes: ['rfqs:write'] });
   });
 
   describe('asks for a quote', () => {

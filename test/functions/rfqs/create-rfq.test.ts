@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { sha256Hex } from '../../../shared/canonical-json.ts';
+import { idempotencyRecords } from '../../../shared/idempotency/record.ts';
+import { scopedKey } from '../../../shared/runtime/idempotency.ts';
+import { ref } from '../../../shared/store/collection.ts';
 import {
   type TestPurvey,
   readyBuyer,
@@ -9,13 +13,14 @@ import {
   startTestPurvey,
 } from '../../support/purvey.ts';
 import {
+  changeStored,
   changesNothing,
-  contents,
-  expectRefused,
   isoAfter,
   ok,
+  refused,
   refusesBodies,
   registerProvider,
+  storedIn,
 } from '../support.ts';
 
 const path = '/v1/rfqs';
@@ -108,26 +113,36 @@ describe('creating an RFQ', () => {
     );
     expect([again.status, again.body]).toEqual([201, first.body]);
     expect(agent.received).toHaveLength(1);
-    await expectRefused(
-      purvey,
-      ['POST', path, { as: { org: buyer.key }, body: rfqBody(purvey, { category: 'b' }), headers }],
-      { code: 'idempotency_mismatch' },
-    );
+    expect(
+      await refused(purvey, [
+        'POST',
+        path,
+        { as: { org: buyer.key }, body: rfqBody(purvey, { category: 'b' }), headers },
+      ]),
+    ).toMatchObject({ code: 'idempotency_mismatch' });
   });
 
   test('tells a second request with a running key to wait', async () => {
     const headers = { 'idempotency-key': 'rfq-2' };
-    const replies = await Promise.all([create({}, headers), create({}, headers)]);
-    await purvey.settle();
-    const statuses = replies.map(({ status }) => status);
-    expect(statuses).toContain(201);
-    for (const { status, body, headers: told } of replies)
-      if (status !== 201) {
-        expect(body.error.code).toBe('request_in_progress');
-        expect(Number(told.get('retry-after'))).toBeGreaterThan(0);
-      }
-    const ids = new Set(replies.flatMap(({ body }) => body.rfq_id ?? []));
-    expect(ids.size).toBe(1);
+    const call = [
+      'POST',
+      path,
+      { as: { org: buyer.key }, body: rfqBody(purvey), headers },
+    ] as const;
+    const { rfq_id } = await ok(purvey.call(...call));
+    const caller = { kind: 'org', orgSlug: buyer.slug, keyId: '', scopes: [] } as const;
+    const record = sha256Hex(scopedKey(caller, 'create-rfq', 'rfq-2'));
+    // As if the first request were still being answered by another instance.
+    await changeStored(purvey, ref(idempotencyRecords, record), () => ({
+      state: 'running' as const,
+      lease_until: isoAfter(purvey, 60_000),
+    }));
+    const error = await refused(purvey, call);
+    expect(error.code).toBe('request_in_progress');
+    expect(error.headers.get('retry-after')).toBe('60');
+    await purvey.clock.advance(60_000);
+    // It never answered: the next one takes over, and finds what it had done.
+    expect(await ok(purvey.call(...call))).toMatchObject({ rfq_id });
   });
 
   test('keeps the keys of two buyers apart', async () => {
@@ -147,29 +162,30 @@ describe('creating an RFQ', () => {
     const reply = await purvey.call(...asOperator({ org_slug: buyer.slug }));
     expect([reply.status, reply.body.org_slug]).toEqual([201, buyer.slug]);
     for (const org_slug of [undefined, 'no_such_org', 'Bad Slug'])
-      await expectRefused(purvey, [...asOperator({ org_slug })], {
+      expect(await refused(purvey, [...asOperator({ org_slug })])).toMatchObject({
         code: 'invalid_request',
-        field: 'body.org_slug',
+        details: [{ field: 'body.org_slug' }],
       });
   });
 
   test('is refused to a provider, and to a key that may only read', async () => {
     const { key } = await registerProvider(purvey, { name: 'Bidder', endpoint: agent.url });
-    await expectRefused(purvey, ['POST', path, { as: { provider: key }, body: rfqBody(purvey) }], {
-      code: 'forbidden',
-    });
+    expect(
+      await refused(purvey, ['POST', path, { as: { provider: key }, body: rfqBody(purvey) }]),
+    ).toMatchObject({ code: 'forbidden' });
     const { api_key } = await ok(
       purvey.call('POST', `/api/v1/orgs/${buyer.slug}/keys`, {
         as: 'operator',
         body: { name: 'reading', scopes: ['rfqs:read'] },
       }),
     );
-    const reply = await expectRefused(
-      purvey,
-      ['POST', path, { as: { org: api_key }, body: rfqBody(purvey) }],
-      { code: 'forbidden' },
-    );
-    expect(reply.body.error.details).toEqual({ required_scopes: ['rfqs:write'] });
+    const reply = await refused(purvey, [
+      'POST',
+      path,
+      { as: { org: api_key }, body: rfqBody(purvey) },
+    ]);
+    expect(reply).toMatchObject({ code: 'forbidden' });
+    expect(reply.details).toEqual({ required_scopes: ['rfqs:write'] });
   });
 
   test.each([
@@ -178,10 +194,9 @@ describe('creating an RFQ', () => {
     ['more than 90 days ahead', 90 * DAY_MS + 1, 'must be within 90 days'],
   ])('refuses a deadline %s', async (_, ms, reason) => {
     const body = rfqBody(purvey, { bid_deadline: isoAfter(purvey, ms) });
-    await expectRefused(purvey, ['POST', path, { as: { org: buyer.key }, body }], {
+    expect(await refused(purvey, ['POST', path, { as: { org: buyer.key }, body }])).toMatchObject({
       code: 'invalid_request',
-      field: 'body.bid_deadline',
-      reason,
+      details: [{ field: 'body.bid_deadline', reason: reason }],
     });
   });
 
@@ -350,29 +365,25 @@ describe('creating an RFQ', () => {
   );
 
   test('names all wrong fields at once, and leaves no RFQ behind', async () => {
-    const rfqs = () =>
-      [...contents(purvey).keys()].filter((name) => name.startsWith('rfqs/')).length;
+    const rfqs = () => storedIn(purvey, 'rfqs').length;
     const before = rfqs();
-    const reply = await expectRefused(
-      purvey,
-      [
-        'POST',
-        path,
-        {
-          as: { org: buyer.key },
-          body: { category: '*', budget: { max_price: -1, currency: 'x' } },
-        },
-      ],
-      { code: 'invalid_request' },
-    );
-    expect(reply.body.error.details.map(({ field }: { field: string }) => field)).toEqual([
+    const reply = await refused(purvey, [
+      'POST',
+      path,
+      {
+        as: { org: buyer.key },
+        body: { category: '*', budget: { max_price: -1, currency: 'x' } },
+      },
+    ]);
+    expect(reply).toMatchObject({ code: 'invalid_request' });
+    expect(reply.details.map(({ field }: { field: string }) => field)).toEqual([
       'body.category',
       'body.description',
       'body.budget.max_price',
       'body.budget.currency',
       'body.bid_deadline',
     ]);
-    expect(reply.body.error.message).toMatch(/^body\.category: .* \(and 4 more, see details\)$/);
+    expect(reply.message).toMatch(/^body\.category: .* \(and 4 more, see details\)$/);
     expect(rfqs()).toBe(before);
   });
 });

@@ -8,14 +8,7 @@ import {
   startAgent,
   startTestPurvey,
 } from '../../support/purvey.ts';
-import {
-  absentId,
-  expectNothingLeaked,
-  expectRefused,
-  expectSameNotFound,
-  ok,
-  openRfq,
-} from '../support.ts';
+import { absentId, answeredAlike, expectNothingLeaked, ok, openRfq, refused } from '../support.ts';
 
 let purvey: TestPurvey;
 let agent: Awaited<ReturnType<typeof startAgent>>;
@@ -97,15 +90,19 @@ describe('showing an RFQ', () => {
     ['a provider that did not match', () => ({ provider: elsewhere.key })],
     ['another buyer', () => ({ org: other.key })],
   ])('answers %s as for one that there is not', async (_, as) => {
-    await expectSameNotFound(
-      purvey,
-      ['GET', pathOf(rfqId), { as: as() }],
-      ['GET', pathOf(absentId('rfq')), { as: as() }],
-    );
+    expect(
+      await answeredAlike(
+        purvey,
+        ['GET', pathOf(rfqId), { as: as() }],
+        ['GET', pathOf(absentId('rfq')), { as: as() }],
+      ),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test('answers 404 for one that there is not', async () => {
     for (const as of ['operator' as const, { org: buyer.key }, { provider: invited.key }])
-      await expectRefused(purvey, ['GET', pathOf(absentId('rfq')), { as }], { code: 'not_found' });
+      expect(await refused(purvey, ['GET', pathOf(absentId('rfq')), { as }])).toMatchObject({
+        code: 'not_found',
+      });
   });
 });

@@ -13,14 +13,14 @@ import {
 } from '../../support/purvey.ts';
 import {
   absentId,
+  answeredAlike,
   badPages,
   changeStored,
   expectNothingLeaked,
-  expectRefused,
-  expectSameNotFound,
   ok,
   openRfq,
   pagedThrough,
+  refused,
   refusesQueries,
 } from '../support.ts';
 
@@ -138,24 +138,26 @@ describe('listing the decisions about an RFQ', () => {
       audit_root: expect.any(String),
       next_cursor: null,
     });
-    await changeStored(purvey, ref(rfqs, lonely), { plan: { state: 'planning' } });
+    await changeStored(purvey, ref(rfqs, lonely), () => ({ plan: { state: 'planning' as const } }));
     const unfinished = await ok(purvey.call('GET', pathOf(lonely), { as: { org: buyer.key } }));
     expect(unfinished.audit_root).toBeNull();
   });
 
   test("answers another buyer's as for one that there is not", async () => {
     const as = { org: other.key };
-    await expectSameNotFound(
-      purvey,
-      ['GET', pathOf(rfqId), { as }],
-      ['GET', pathOf(absentId('rfq')), { as }],
-    );
+    expect(
+      await answeredAlike(
+        purvey,
+        ['GET', pathOf(rfqId), { as }],
+        ['GET', pathOf(absentId('rfq')), { as }],
+      ),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   test('is refused to providers, invited or not', async () => {
-    await expectRefused(purvey, ['GET', pathOf(rfqId), { as: { provider: eligible.key } }], {
-      code: 'forbidden',
-    });
+    expect(
+      await refused(purvey, ['GET', pathOf(rfqId), { as: { provider: eligible.key } }]),
+    ).toMatchObject({ code: 'forbidden' });
   });
 
   refusesQueries(

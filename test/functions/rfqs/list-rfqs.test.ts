@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type TestPurvey, readyBuyer, rfqBody, startTestPurvey } from '../../support/purvey.ts';
-import { badPages, expectRefused, ok, pagedThrough, refusesQueries } from '../support.ts';
+import { badPages, ok, pagedThrough, refused, refusesQueries } from '../support.ts';
 
 const path = '/v1/rfqs';
 
@@ -67,7 +67,7 @@ describe('listing RFQs', () => {
       await pagedThrough(purvey, ['GET', path, { as: { org: buyer.key } }], 'rfqs'),
     );
     const [oldest, second, third] = own;
-    expect(listed.slice(0, 2).toSorted()).toEqual([third, twin.rfq_id].toSorted());
+    expect(listed.slice(0, 2).toSorted()).toEqual([third ?? '', twin.rfq_id as string].toSorted());
     expect(listed.slice(2)).toEqual([second, oldest]);
   });
 
@@ -80,15 +80,14 @@ describe('listing RFQs', () => {
 
   test('refuses to a buyer the organisation of another, and one that there is not, alike', async () => {
     for (const org_slug of [other.slug, 'no_such_org'])
-      await expectRefused(
-        purvey,
-        ['GET', `${path}?org_slug=${org_slug}`, { as: { org: buyer.key } }],
-        {
-          code: 'invalid_request',
-          field: 'query.org_slug',
-          reason: /not this key's organisation/,
-        },
-      );
+      expect(
+        await refused(purvey, ['GET', `${path}?org_slug=${org_slug}`, { as: { org: buyer.key } }]),
+      ).toMatchObject({
+        code: 'invalid_request',
+        details: [
+          { field: 'query.org_slug', reason: expect.stringMatching(/not this key's organisation/) },
+        ],
+      });
     const named = await purvey.call('GET', `${path}?org_slug=${buyer.slug}`, {
       as: { org: buyer.key },
     });

@@ -5,12 +5,12 @@ import { credentials } from '@grpc/grpc-js';
 import type { Config } from '../../../shared/runtime/config.ts';
 import type { DomainEvent } from '../../../shared/store/decision.ts';
 
-export interface SeenEvent {
+interface SeenEvent {
   readonly attributes: Readonly<Record<string, string>>;
   readonly envelope: Readonly<Record<string, unknown>>;
 }
 
-export interface SeenTask {
+interface SeenTask {
   readonly name: string;
   readonly url: string;
   readonly payload: unknown;

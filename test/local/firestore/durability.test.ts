@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FieldValue } from '@google-cloud/firestore';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
-import { code, startFirestore, type TestFirestore } from './support.ts';
+import { code, DATABASE, rawClient, startFirestore, type TestFirestore } from './support.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'purvey-firestore-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -91,6 +91,13 @@ test('a query that fails with a lasting error is not repeated', async () => {
 });
 
 test('what is not imitated answers UNIMPLEMENTED', async () => {
-  const explained = firestore.client.collection('x').explain();
-  await expect(explained).rejects.toMatchObject({ code: code.unimplemented });
+  const raw = rawClient(firestore);
+  const listing = raw.listDocuments({
+    parent: `${DATABASE}/documents`,
+    collectionId: 'x',
+    showMissing: true,
+    readTime: { seconds: 1 },
+  });
+  await expect(listing).rejects.toMatchObject({ code: code.unimplemented });
+  await raw.close();
 });

@@ -1,13 +1,19 @@
 import { Firestore as Client, v1 } from '@google-cloud/firestore';
 import { credentials } from '@grpc/grpc-js';
 
-import { createFirestore, type IndexDefinitions } from '../../../local/firestore/server.ts';
+import {
+  type Concurrency,
+  createFirestore,
+  type IndexDefinitions,
+} from '../../../local/firestore/server.ts';
 import { ManualClock } from '../../../local/kernel/clock.ts';
 import { Faults } from '../../../local/kernel/faults.ts';
 import { serveGrpc } from '../../../local/kernel/grpc.ts';
 import { Journal } from '../../../local/kernel/journal.ts';
 import { Meter, type Usage } from '../../../local/kernel/meter.ts';
+import { retryQuickly } from './quick-retries.ts';
 
+retryQuickly();
 // Keeps Google's client from looking for a metadata server.
 process.env['METADATA_SERVER_DETECTION'] = 'none';
 
@@ -15,6 +21,7 @@ interface Options {
   /** The journal's path; in memory by default. */
   readonly file?: string;
   readonly indexes?: IndexDefinitions | 'any';
+  readonly concurrency?: Concurrency;
 }
 
 /** Full name of the database that the tests' clients use. */
@@ -24,12 +31,13 @@ export const DATABASE = 'projects/purvey-test/databases/(default)';
 export async function startFirestore({
   file = ':memory:',
   indexes = { indexes: [] },
+  concurrency = 'pessimistic',
 }: Options = {}) {
   const clock = new ManualClock();
   const meter = new Meter();
   const faults = new Faults();
   const journal = new Journal(file);
-  const service = createFirestore({ journal, meter, clock, indexes });
+  const service = createFirestore({ journal, meter, clock, indexes, concurrency });
   const server = await serveGrpc([service], { journal, meter, faults });
   const clients: Client[] = [];
 

@@ -8,6 +8,9 @@ afterEach(() => test.stop());
 const ackIdsOf = (received: Awaited<ReturnType<PubsubTest['pull']>>) =>
   received.map(({ ackId }) => ackId ?? '');
 
+const textsOf = (received: Awaited<ReturnType<PubsubTest['pull']>>) =>
+  received.map(({ message }) => message?.data?.toString());
+
 describe('a pulled message', () => {
   it('is gone once acknowledged', async () => {
     test = await startWithTopics();
@@ -64,18 +67,50 @@ describe('a pulled message', () => {
     expect(await test.pull()).toHaveLength(1);
   });
 
-  it('follows the one before it of its ordering key', async () => {
+  it('is dropped when it has waited as long as messages are retained', async () => {
+    test = await startWithTopics();
+    await test.subscribe({ messageRetentionDuration: { seconds: 600 } });
+    await test.publish('stale');
+    await test.pass(599_999);
+    await test.publish('fresh');
+    await test.pass(1);
+    expect(textsOf(await test.pull())).toEqual(['fresh']);
+  });
+});
+
+describe('the messages of one ordering key', () => {
+  const acknowledge = (received: Awaited<ReturnType<PubsubTest['pull']>>) =>
+    test.google.subscriber.acknowledge({ subscription: SUBSCRIPTION, ackIds: ackIdsOf(received) });
+
+  it('come together, and no more of them before those are acknowledged', async () => {
     test = await startWithTopics();
     await test.subscribe({ enableMessageOrdering: true });
-    await test.publish('1', { orderingKey: 'k' });
-    await test.publish('2', { orderingKey: 'k' });
-    const first = await test.pull();
-    expect(first.map(({ message }) => message?.data?.toString())).toEqual(['1']);
-    await test.google.subscriber.acknowledge({
-      subscription: SUBSCRIPTION,
-      ackIds: ackIdsOf(first),
-    });
-    const second = await test.pull();
-    expect(second.map(({ message }) => message?.data?.toString())).toEqual(['2']);
+    for (const text of ['1', '2', '3']) await test.publish(text, { orderingKey: 'k' });
+    const first = await test.pull(SUBSCRIPTION, 2);
+    expect(textsOf(first)).toEqual(['1', '2']);
+    expect(await test.pull()).toEqual([]);
+    await acknowledge(first.slice(0, 1));
+    expect(await test.pull()).toEqual([]);
+    await acknowledge(first.slice(1));
+    expect(textsOf(await test.pull())).toEqual(['3']);
+  });
+
+  it('come again with the one that is refused, in order, even those acknowledged', async () => {
+    test = await startWithTopics();
+    await test.subscribe({ enableMessageOrdering: true });
+    for (const text of ['1', '2', '3']) await test.publish(text, { orderingKey: 'k' });
+    const delivered = await test.pull();
+    const [, two, three] = ackIdsOf(delivered);
+    await acknowledge(delivered.slice(0, 1));
+    await acknowledge(delivered.slice(2));
+    const refused = { subscription: SUBSCRIPTION, ackIds: [two ?? ''], ackDeadlineSeconds: 0 };
+    await test.google.subscriber.modifyAckDeadline(refused);
+    // Its ack id belongs to a delivery that counts no more.
+    const ackIds = [three ?? ''];
+    await test.google.subscriber.acknowledge({ subscription: SUBSCRIPTION, ackIds });
+    const again = await test.pull();
+    expect(textsOf(again)).toEqual(['2', '3']);
+    await acknowledge(again.toReversed());
+    expect(test.cloud.pubsub.outstanding()).toEqual([]);
   });
 });

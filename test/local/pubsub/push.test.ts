@@ -154,6 +154,16 @@ describe('a push', () => {
 });
 
 describe('with ordering keys', () => {
+  it("the body carries the key, as in production; Google's emulator leaves it out", async () => {
+    test = await startWithTopics();
+    await test.subscribePush({ enableMessageOrdering: true });
+    await test.publish('keyed', { orderingKey: 'k' });
+    await test.publish('unkeyed');
+    await test.cloud.idle();
+    const keyed = test.bodies().map(({ message }) => message.orderingKey ?? 'absent');
+    expect(keyed.sort()).toEqual(['absent', 'k']);
+  });
+
   it('a message waits until the one before it of its key is acknowledged', async () => {
     test = await startWithTopics((_, nth) => (nth === 1 ? 500 : 200));
     await test.subscribePush({ enableMessageOrdering: true });

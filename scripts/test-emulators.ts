@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -24,7 +24,7 @@ FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST. Their output is in reports/.`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** An emulator that somebody else started is there, or it is not. */
-const RUNNING_MS = 10_000;
+const RUNNING_MS = 3_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -59,8 +59,9 @@ async function addressOf(product: Product, found: Found): Promise<string | undef
       throw new Error(`Nothing answers at ${found.variable}=${found.address}.`);
     case 'installed': {
       const startedMs = performance.now();
-      const emulator = await startEmulator(product, found, join(root, 'reports'));
-      started.push(emulator);
+      const emulator = await startEmulator(product, found, join(root, 'reports'), (spawned) =>
+        started.push(spawned),
+      );
       const took = ((performance.now() - startedMs) / 1_000).toFixed(1);
       console.log(`${product}: emulator at ${emulator.address} after ${took} s`);
       return emulator.address;
@@ -96,9 +97,12 @@ async function main(): Promise<number> {
     if (kind === 'missing') console.log(`${product}: none, ${whyOf(found[product])}`);
     else if (values.list) console.log(`${product}: ${kind}`);
   }
-  const files = positionals.length > 0 ? positionals : suitesIn(join(root, 'test'));
+  const files =
+    positionals.length > 0
+      ? positionals
+      : suitesIn(join(root, 'test')).map((file) => relative(root, file));
   if (values.list) {
-    console.log(files.map((file) => `  ${file.replace(root, '')}`).join('\n') || '  no suite yet');
+    console.log(files.map((file) => `  ${file}`).join('\n') || '  no suite yet');
     return 0;
   }
   const missing = products.filter((product) => found[product].kind === 'missing');

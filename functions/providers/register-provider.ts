@@ -61,6 +61,8 @@ export default endpoint('register-provider', {
       url: body.endpoint,
       method: 'GET',
       timeoutMs: PROBE_MS,
+      // That it answers is enough; how long its page is says nothing.
+      responseBytesMax: 0,
     });
     if (probe.kind === 'forbidden' || probe.kind === 'failed' || probe.status >= 500)
       throw new AppError(

@@ -23,6 +23,13 @@ export interface Identity {
 const subjectOf = (email: string) =>
   `1${(BigInt(`0x${createHash('sha256').update(email).digest('hex')}`) % 10n ** 20n).toString().padStart(20, '0')}`;
 
+let pair: ReturnType<typeof makePair> | undefined;
+
+const makePair = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+/** Finding primes takes long and a test process starts many clouds: all that are new share one pair. */
+const newPair = () => (pair ??= makePair());
+
 /** The signing key is made once and kept in the journal, so tokens stay valid over a restart. */
 export function createIdentity(parts: {
   readonly journal: Journal;
@@ -31,9 +38,9 @@ export function createIdentity(parts: {
   const table = parts.journal.table<{ pem: string; jwk: JWK }>('identity.keys');
   let kept = table.load()[0]?.[1];
   if (!kept) {
-    const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    const jwk: JWK = pair.publicKey.export({ format: 'jwk' });
+    const { privateKey: made, publicKey } = newPair();
+    const pem = made.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const jwk: JWK = publicKey.export({ format: 'jwk' });
     kept = { pem, jwk: { ...jwk, alg: 'RS256', use: 'sig', kid: subjectOf(pem).slice(1) } };
     table.put('signing', kept);
   }

@@ -105,12 +105,16 @@ export function createRoutes({ cloud, deliveries, location }: Inspected): Record
   };
 }
 
-/** What the operations cost, from a meter that knows prices. */
-const costOf = (meter: Meter): unknown =>
-  'cost' in meter && typeof meter.cost === 'function' ? meter.cost() : undefined;
-
 function showCounters(meter: Meter) {
   const { rpcs, ...operations } = meter.read();
-  const cost = costOf(meter);
-  return { operations, rpcs, ...(cost !== undefined && { cost }) };
+  const { usd, by } = meter.cost();
+  return { operations: inSnakeCase(operations), cost: { usd, by: inSnakeCase(by) }, rpcs };
 }
+
+const inSnakeCase = (values: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );

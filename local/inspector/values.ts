@@ -22,7 +22,7 @@ export function showFields(
 }
 
 /** @param isSecret the value is in a field whose name says that it holds a secret */
-export function showValue(value: Value, isSecret = false): ShownValue {
+function showValue(value: Value, isSecret = false): ShownValue {
   switch (value.valueType) {
     case 'nullValue':
       return { type: 'null' };

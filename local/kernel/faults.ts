@@ -36,6 +36,8 @@ export interface FaultRule {
   /** How often it strikes; defaults to once. */
   readonly times?: number;
   readonly action: FaultAction;
+  /** Told the RPC's name each time it strikes. */
+  readonly onStrike?: (rpc: string) => void;
 }
 
 /** Faults drawn by chance, the same ones for the same seed and order of calls. */
@@ -64,7 +66,10 @@ export class Faults {
         (rule.rpc === '*' || rule.rpc === rpc) && (rule.when?.(request) ?? true),
       after: rule.after ?? 0,
       times: rule.times ?? 1,
-      action: () => rule.action,
+      action: (rpc) => {
+        rule.onStrike?.(rpc);
+        return rule.action;
+      },
     });
   }
 

@@ -1,3 +1,5 @@
+import { USD_PER } from './prices.ts';
+
 /** What Google would bill, counted exactly. Firestore counts as its price list does: an empty query is one read. */
 export interface Usage {
   reads: number;
@@ -23,6 +25,27 @@ const zero = (): Usage => ({
   rpcs: {},
 });
 
+/** What a usage costs. */
+export interface Cost {
+  /** US dollars in all. */
+  readonly usd: number;
+  /** US dollars by what is billed. */
+  readonly by: Readonly<Record<keyof typeof USD_PER, number>>;
+}
+
+/** Prices a usage by the table in `prices.ts`. */
+export function costOf(usage: Usage): Cost {
+  const by = {
+    reads: usage.reads * USD_PER.reads,
+    writes: usage.writes * USD_PER.writes,
+    deletes: usage.deletes * USD_PER.deletes,
+    tasks: usage.tasks * USD_PER.tasks,
+    messageBytes: usage.messageBytes * USD_PER.messageBytes,
+    kmsOperations: usage.kmsOperations * USD_PER.kmsOperations,
+  };
+  return { usd: Object.values(by).reduce((sum, usd) => sum + usd, 0), by };
+}
+
 type Countable = Exclude<keyof Usage, 'rpcs'>;
 
 /** Counts billable operations of every product of one embedded cloud. */
@@ -42,15 +65,22 @@ export class Meter {
     return structuredClone(this.#usage);
   }
 
+  /** What the usage so far would cost. */
+  cost(): Cost {
+    return costOf(this.#usage);
+  }
+
   /** Forgets everything counted so far. */
   reset(): void {
     this.#usage = zero();
   }
 
   /** Runs `work` and returns what it alone cost; nothing else may run meanwhile. */
-  async measure<T>(work: () => Promise<T>): Promise<{ result: T; usage: Usage }> {
+  async measure<T>(
+    work: () => Promise<T>,
+  ): Promise<{ result: T; usage: Usage; cost: Cost }> {
     this.reset();
     const result = await work();
-    return { result, usage: this.read() };
+    return { result, usage: this.read(), cost: this.cost() };
   }
 }

@@ -4,7 +4,7 @@ interface Strike<Subject, Action> {
   readonly after: number;
   /** How often it strikes. */
   readonly times: number;
-  action(): Action;
+  action(name: string): Action;
 }
 
 /** Counts what each rule let pass and struck. The first rule that strikes wins. */
@@ -28,7 +28,7 @@ export class Strikes<Subject, Action> {
       if (entry.struck >= rule.times || !rule.matches(name, subject)) continue;
       if (entry.passed++ < rule.after) continue;
       entry.struck++;
-      return rule.action();
+      return rule.action(name);
     }
     return undefined;
   }

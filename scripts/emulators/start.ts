@@ -18,7 +18,7 @@ export interface Emulator {
 
 /** A JVM on a busy machine. */
 const START_MS = 60_000;
-const STOP_MS = 5_000;
+const STOP_MS = 2_000;
 const LOG_LINES = 20;
 
 /** Arguments of the JVM, as the SDK's own wrapper scripts have them. */
@@ -40,12 +40,15 @@ const ARGUMENTS: Record<Product, (jar: string, port: number) => string[]> = {
  * Starts an emulator on a free port and waits until it answers. Its output goes to
  * `<logs>/emulator-<product>.log`.
  *
+ * @param onSpawn gets it before it answers, to stop it should we be stopped meanwhile
+ *
  * @throws {Error} with the end of its output, when it does not come up
  */
 export async function startEmulator(
   product: Product,
   { java, jar }: { readonly java: string; readonly jar: string },
   logs: string,
+  onSpawn: (emulator: Emulator) => void,
 ): Promise<Emulator> {
   mkdirSync(logs, { recursive: true });
   const logFile = join(logs, `emulator-${product}.log`);
@@ -82,6 +85,7 @@ export async function startEmulator(
       }
     },
   };
+  onSpawn(emulator);
   if (await untilAnswers(address, START_MS, () => hasEnded)) return emulator;
   await emulator.stop();
   const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-LOG_LINES).join('\n');

@@ -12,7 +12,8 @@ export const GivenUrl = z
   .refine(isCallable, 'must be an http(s) URL with a host and without a user name');
 
 function isCallable(text: string): boolean {
-  if (!URL.canParse(text)) return false;
+  // The parser drops line ends and tabs; what is stored and published must not hold them.
+  if (/\p{Cc}/u.test(text) || !URL.canParse(text)) return false;
   const { protocol, hostname, username, password } = new URL(text);
   return ['https:', 'http:'].includes(protocol) && hostname !== '' && !username && !password;
 }

@@ -7,7 +7,7 @@ import type { Ref } from '../../shared/store/collection.ts';
 import { set } from '../../shared/store/decision.ts';
 import { type Reply, type TestPurvey, rfqBody } from '../support/purvey.ts';
 
-export type Call = Readonly<Parameters<TestPurvey['call']>>;
+type Call = Readonly<Parameters<TestPurvey['call']>>;
 
 /** An id of the right form that nothing has. */
 export const absentId = (kind: string): string => `${kind}_0000000000000000`;
@@ -63,7 +63,7 @@ export function expectNothingLeaked(purvey: TestPurvey, { headers, body }: Reply
 }
 
 /** The error of a refusal, and the headers it came with. */
-export interface Refused {
+interface Refused {
   readonly code: ErrorCode;
   readonly message: string;
   readonly request_id: string;
@@ -121,7 +121,7 @@ const asMatcher = (reason: string | RegExp): unknown =>
   typeof reason === 'string' ? reason : expect.stringMatching(reason);
 
 /** What is wrong, how the good body is changed, which field is named, and the reason given. */
-export type BadBody = readonly [
+type BadBody = readonly [
   what: string,
   patch: Readonly<Record<string, unknown>>,
   field: string,

@@ -76,8 +76,10 @@ async function playWithCrashAfter(n: number) {
     crash.then(() => 'crashed'),
     first.then(() => purvey.settle()).then(() => 'done'),
   ]);
-  purvey.cloud.faults.clear();
-  if (end === 'done') return null;
+  if (end === 'done') {
+    purvey.cloud.faults.clear();
+    return null;
+  }
 
   await restartAfterCrash(purvey);
   await purvey.settle();

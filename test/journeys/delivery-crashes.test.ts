@@ -66,8 +66,10 @@ async function playWithCrashAfter(n: number, category: string, received: readonl
       return 'done';
     })(),
   ]);
-  purvey.cloud.faults.clear();
-  if (end === 'done') return null;
+  if (end === 'done') {
+    purvey.cloud.faults.clear();
+    return null;
+  }
   const rfqId = storedRfqs(purvey, description)[0]?.id ?? '';
   const wasRecorded = storedIn(purvey, `rfqs/${rfqId}/deliveries`).length > 0;
   const toldThen = about(received, rfqId).length;

@@ -44,7 +44,16 @@ export async function counters() {
     h(
       'header',
       { class: 'bar' },
-      h('p', { class: 'faint' }, 'What Google would bill since the start or the last reset.'),
+      h(
+        'p',
+        {},
+        h('strong', {}, dollars(cost.usd)),
+        h(
+          'span',
+          { class: 'faint' },
+          ' is what Google would bill since the start or the last reset.',
+        ),
+      ),
       button('reset-counters', 'Reset'),
     ),
     h(
@@ -56,10 +65,10 @@ export async function counters() {
           { 'data-key': name },
           h('dt', {}, words(name)),
           h('dd', {}, count.toLocaleString('en')),
+          cost.by[name] !== undefined && h('dd', { class: 'price' }, dollars(cost.by[name])),
         ),
       ),
     ),
-    cost && prices(cost),
     h('h2', {}, 'Calls'),
     calls.length === 0
       ? empty('No RPC since the reset. Call the API, and its operations show here.')
@@ -71,17 +80,5 @@ export async function counters() {
   );
 }
 
-/** @param {Answer} cost */
-const prices = (cost) =>
-  h(
-    'div',
-    {},
-    h('h2', {}, 'Price'),
-    table(
-      'Price',
-      ['Of', 'Price'],
-      Object.entries(cost).map(([name, price]) =>
-        row(name, words(name), typeof price === 'object' ? JSON.stringify(price) : String(price)),
-      ),
-    ),
-  );
+/** @param {number} usd */
+const dollars = (usd) => `$${usd === 0 ? '0' : usd < 0.01 ? usd.toFixed(7) : usd.toFixed(2)}`;

@@ -138,12 +138,8 @@ export const payload = (body, summary) =>
 export const linkTo = (view, params) =>
   `#${view}?${new URLSearchParams(Object.entries(params).map(([k, v]) => [k, String(v)]))}`;
 
-/** @param {string} name in camelCase or snake_case */
-export const words = (name) =>
-  name
-    .replaceAll('_', ' ')
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .toLowerCase();
+/** @param {string} name in snake_case */
+export const words = (name) => name.replaceAll('_', ' ');
 
 /** @returns {Record<string, string>} what the address says beside the view */
 export const current = () => Object.fromEntries(new URLSearchParams(location.hash.split('?')[1]));

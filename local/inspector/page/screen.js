@@ -25,7 +25,7 @@ export function h(tag, attributes = {}, ...children) {
  * @param {Element} live
  * @param {Element} fresh
  */
-export function morph(live, fresh) {
+function morph(live, fresh) {
   const keyOf = (/** @type {Node | null} */ node) =>
     node instanceof HTMLElement ? node.dataset.key : undefined;
   const keyed = new Map([...live.children].map((child) => [keyOf(child), child]));
@@ -56,7 +56,7 @@ export function morph(live, fresh) {
  * @param {Element} live
  * @param {Element} fresh
  */
-export function morphAttributes(live, fresh) {
+function morphAttributes(live, fresh) {
   // Whether a detail is open is the reader's to say.
   const isKept = (/** @type {string} */ name) => name === 'open';
   for (const { name } of [...live.attributes])

@@ -90,6 +90,10 @@ describe('showing a provider', () => {
     ['everybody', () => undefined],
     ['another provider', () => ({ provider: other.key })],
     ['a client with a placeholder key', () => ({ org: 'dev-api-key' })],
+    [
+      'a token, which an open endpoint does not verify',
+      () => ({ service: 'services', of: 'get-provider' }),
+    ],
   ])('hides e-mail, metadata, webhooks and prices from %s', async (_, as) => {
     const body = await shown(as());
     expect(body).toEqual({
@@ -110,7 +114,6 @@ describe('showing a provider', () => {
   test.each([
     ['its owner', () => ({ provider: provider.key })],
     ['the operator', () => 'operator' as const],
-    ['a service', () => ({ service: 'services', of: 'get-provider' })],
   ])('shows all of it to %s, but for the secrets', async (_, as) => {
     const body = await shown(as());
     expect(body).toEqual({

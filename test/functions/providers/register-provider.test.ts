@@ -19,9 +19,9 @@ import {
 const path = '/v1/providers';
 const HOUR_S = 3_600;
 
-/** A web server that answers every request with one status. */
-async function answering(status: number): Promise<{ url: string; close: () => void }> {
-  const server = createServer((_, res) => void res.writeHead(status).end());
+/** A web server that answers every request alike. */
+async function answering(status: number, page = ''): Promise<{ url: string; close: () => void }> {
+  const server = createServer((_, res) => void res.writeHead(status).end(page));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}/a2a`, close: () => void server.close() };
@@ -226,6 +226,12 @@ describe('registering a provider', () => {
       server.close();
     });
 
+    test('and does not mind a long page', async () => {
+      const server = await answering(200, 'x'.repeat(1_000_000));
+      expect((await register({ name: 'Verbose', endpoint: server.url })).status).toBe(200);
+      server.close();
+    });
+
     test('and refuses one that answers 500', async () => {
       const server = await answering(500);
       expect(
@@ -268,6 +274,7 @@ describe('registering a provider', () => {
       ['an empty endpoint', { endpoint: '' }, 'endpoint', /http\(s\) URL/],
       ['an endpoint that is no URL', { endpoint: 'expedia' }, 'endpoint', /http\(s\) URL/],
       ['another scheme', { endpoint: 'file:///etc/passwd' }, 'endpoint', /http\(s\) URL/],
+      ['a line end in the URL', { endpoint: 'https://x.example/\nb' }, 'endpoint', /http\(s\) URL/],
       ['credentials in the URL', { endpoint: 'https://u:p@x.example/' }, 'endpoint', /user name/],
       ['a webhook that is no URL', { bid_webhook: 'javascript:1' }, 'bid_webhook', /http\(s\) URL/],
       ['capabilities that are no list', { capabilities: 'travel' }, 'capabilities', /array/],
@@ -276,6 +283,8 @@ describe('registering a provider', () => {
       ['metadata that is no object', { metadata: [] }, 'metadata', /./],
       ['lists in lists in the metadata', { metadata: { a: [[1]] } }, 'metadata', /list/],
       ['reserved keys in the metadata', { metadata: { __a__: 1 } }, 'metadata', /__key__/],
+      ['too long a key', { metadata: { a: { ['k'.repeat(1_501)]: 1 } } }, 'metadata', /1500 bytes/],
+      ['a very long list', { metadata: { a: Array(200_000).fill(1) } }, 'metadata', /16 KiB/],
       ['too much metadata', { metadata: { a: 'x'.repeat(17_000) } }, 'metadata', /16 KiB/],
       [
         'a negative penalty',

@@ -140,7 +140,9 @@ describe('subscribing', () => {
 
   test('is refused to an archived provider', async () => {
     const archived = await registerProvider(purvey, { name: 'Archived', endpoint: agent.url });
-    await changeStored(purvey, ref(providers, archived.id), () => ({ status: 'INACTIVE' as const }));
+    await changeStored(purvey, ref(providers, archived.id), () => ({
+      status: 'INACTIVE' as const,
+    }));
     expect(
       await refused(purvey, [
         'POST',

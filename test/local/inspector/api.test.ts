@@ -268,9 +268,14 @@ describe('the rest', () => {
   it('counters count the work of the API and start again at zero', async () => {
     await act('/counters/reset');
     await purvey.call('GET', `/v1/providers/${provider.id}`);
-    expect((await look('/counters')).operations.reads).toBeGreaterThan(0);
-    const { operations, rpcs } = await act('/counters/reset');
-    expect([operations.reads, rpcs]).toEqual([0, {}]);
+    const counted = await look('/counters');
+    expect(counted.operations.reads).toBeGreaterThan(0);
+    expect(counted.operations.kms_operations).toBe(0);
+    const { usd, by } = counted.cost;
+    expect(by.reads).toBeGreaterThan(0);
+    expect(usd).toBeCloseTo(by.reads + by.writes + by.deletes, 12);
+    const { operations, cost, rpcs } = await act('/counters/reset');
+    expect([operations.reads, cost.usd, rpcs]).toEqual([0, 0, {}]);
   });
 
   it('the overview counts everything and tells the time', async () => {

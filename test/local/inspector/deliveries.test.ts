@@ -7,12 +7,12 @@ import type { Delivery, Dispatch } from '../../../local/kernel/dispatch.ts';
 /** A watched dispatcher whose every delivery comes to `delivery`. */
 function watched(delivery: Promise<Delivery> | Delivery) {
   const log = new DeliveryLog(new ManualClock());
-  const { send } = log.watch({
+  const dispatcher = log.watch({
     send: async () => delivery,
     release: () => {},
     close: () => {},
   });
-  return { log, send };
+  return { log, send: (dispatch: Dispatch) => dispatcher.send(dispatch) };
 }
 
 const task: Dispatch = {

@@ -78,6 +78,34 @@ describe('encryption', () => {
     ).rejects.toMatchObject(INVALID_ARGUMENT);
   });
 
+  it('checks the checksum of the additional data in both directions', async () => {
+    const aad = Buffer.from('tenant-1');
+    const good = { value: crc32c(aad) };
+    const wrong = { value: crc32c(aad) + 1 };
+    const request = {
+      name: KEY,
+      plaintext: Buffer.from('secret'),
+      additionalAuthenticatedData: aad,
+    };
+    const [answer] = await test.google.kms.encrypt({
+      ...request,
+      additionalAuthenticatedDataCrc32c: good,
+    });
+    expect(answer.verifiedAdditionalAuthenticatedDataCrc32c).toBe(true);
+    await expect(
+      test.google.kms.encrypt({ ...request, additionalAuthenticatedDataCrc32c: wrong }),
+    ).rejects.toMatchObject(INVALID_ARGUMENT);
+    const sealed = {
+      name: KEY,
+      ciphertext: answer.ciphertext as Buffer,
+      additionalAuthenticatedData: aad,
+    };
+    await test.google.kms.decrypt({ ...sealed, additionalAuthenticatedDataCrc32c: good });
+    await expect(
+      test.google.kms.decrypt({ ...sealed, additionalAuthenticatedDataCrc32c: wrong }),
+    ).rejects.toMatchObject(INVALID_ARGUMENT);
+  });
+
   it('computes CRC32C as specified', () => {
     expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
   });
@@ -188,6 +216,72 @@ describe('key versions', () => {
     await test.restart();
     const [gone] = await test.google.kms.getCryptoKeyVersion({ name: version(1) });
     expect(gone.state).toBe('DESTROYED');
+  });
+
+  it('encrypt no more once the primary one is to be destroyed, until another is primary', async () => {
+    const ciphertext = await encrypt('secret');
+    await test.google.kms.destroyCryptoKeyVersion({ name: version(1) });
+    await expect(encrypt('x')).rejects.toMatchObject(FAILED_PRECONDITION);
+    await rotate();
+    expect((await decrypt(await encrypt('x'))).plaintext?.toString()).toBe('x');
+    await expect(decrypt(ciphertext)).rejects.toMatchObject(FAILED_PRECONDITION);
+  });
+
+  it('are disabled when restored, and usable once enabled', async () => {
+    const ciphertext = await encrypt('secret');
+    await test.google.kms.destroyCryptoKeyVersion({ name: version(1) });
+    await test.google.kms.restoreCryptoKeyVersion({ name: version(1) });
+    await expect(decrypt(ciphertext)).rejects.toMatchObject(FAILED_PRECONDITION);
+    await test.google.kms.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name: version(1), state: 'ENABLED' },
+      updateMask: { paths: ['state'] },
+    });
+    expect((await decrypt(ciphertext)).plaintext?.toString()).toBe('secret');
+  });
+
+  it('become primary only while enabled', async () => {
+    await test.google.kms.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    await test.google.kms.destroyCryptoKeyVersion({ name: version(2) });
+    const promote = test.google.kms.updateCryptoKeyPrimaryVersion({
+      name: KEY,
+      cryptoKeyVersionId: '2',
+    });
+    await expect(promote).rejects.toMatchObject(FAILED_PRECONDITION);
+  });
+
+  it('are neither enabled nor disabled once destruction is scheduled', async () => {
+    await test.google.kms.destroyCryptoKeyVersion({ name: version(1) });
+    const enable = test.google.kms.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name: version(1), state: 'ENABLED' },
+      updateMask: { paths: ['state'] },
+    });
+    await expect(enable).rejects.toMatchObject(FAILED_PRECONDITION);
+  });
+
+  it('are made once for all rotations missed while nothing ran', async () => {
+    const nextRotationTime = { seconds: test.clock.nowMs() / 1000 + 24 * 3600 };
+    await test.google.kms.updateCryptoKey({
+      cryptoKey: { name: KEY, rotationPeriod: { seconds: 10 * 24 * 3600 }, nextRotationTime },
+      updateMask: { paths: ['rotation_period', 'next_rotation_time'] },
+    });
+    await test.cloud.close();
+    await test.clock.advance(36 * DAY_MS);
+    await test.restart();
+    const [key] = await test.google.kms.getCryptoKey({ name: KEY });
+    expect(key.primary?.name).toBe(version(2));
+    const nextMs = Number(key.nextRotationTime?.seconds) * 1000;
+    expect(nextMs - test.clock.nowMs()).toBe(5 * DAY_MS);
+  });
+
+  it.each([
+    ['a period under a day', { rotationPeriod: { seconds: 86_399 } }],
+    ['a period without a next time', { rotationPeriod: { seconds: 86_400 } }],
+  ])('are not made by %s', async (_, rotation) => {
+    const update = test.google.kms.updateCryptoKey({
+      cryptoKey: { name: KEY, ...rotation },
+      updateMask: { paths: ['rotation_period', 'next_rotation_time'] },
+    });
+    await expect(update).rejects.toMatchObject(INVALID_ARGUMENT);
   });
 
   it('are made by themselves at the rotation period', async () => {

@@ -113,6 +113,48 @@ describe('a job', () => {
     expect(new Set(test.target.header('x-cloudscheduler-scheduletime')).size).toBe(1);
   });
 
+  it('is retried until both its retries and its duration are used up', async () => {
+    const retryConfig = { retryCount: 1, maxRetryDuration: { seconds: 30 } };
+    await startWithJob({ retryConfig }, () => 500);
+    await test.pass(15 * MINUTE_MS);
+    for (const waitMs of [5000, 10_000, 20_000]) await test.pass(waitMs);
+    await test.pass(10 * MINUTE_MS);
+    expect(test.target.requests).toHaveLength(4);
+  });
+
+  it('is cut off at its attempt deadline, and retried', async () => {
+    const settings = { attemptDeadline: { seconds: 15 }, retryConfig: { retryCount: 1 } };
+    await startWithJob(settings, (_, nth) => (nth === 1 ? 'hang' : 200));
+    await test.clock.advance(15 * MINUTE_MS);
+    await test.target.received(1);
+    await test.clock.advance(15_000);
+    await test.cloud.idle();
+    const [failed] = await test.google.scheduler.getJob({ name: JOB });
+    expect(failed.status?.code).toBe(4);
+    await test.pass(5000);
+    expect(test.target.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['a deadline under 15 s', { attemptDeadline: { seconds: 14 } }],
+    ['a deadline over 30 min', { attemptDeadline: { seconds: 1801 } }],
+    ['more than 5 retries', { retryConfig: { retryCount: 6 } }],
+  ])('with %s is refused', async (_, settings) => {
+    await expect(startWithJob(settings)).rejects.toMatchObject({ code: 3 });
+  });
+
+  it('ticks twice now and then, with the same schedule time', async () => {
+    await startWithJob();
+    test.cloud.faults.injectDelivery({ delivery: 'job', action: { kind: 'duplicate' } });
+    await test.pass(15 * MINUTE_MS);
+    expect(test.target.header('x-cloudscheduler-scheduletime')).toEqual([
+      '2026-01-15T10:15:00.000Z',
+      '2026-01-15T10:15:00.000Z',
+    ]);
+    await test.pass(15 * MINUTE_MS);
+    expect(test.target.requests).toHaveLength(3);
+  });
+
   it('gives up its retries when the next run is due', async () => {
     const retryConfig = { retryCount: 5, minBackoffDuration: { seconds: 40 } };
     await startWithJob({ schedule: '* * * * *', retryConfig }, () => 500);

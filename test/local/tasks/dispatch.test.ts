@@ -81,6 +81,20 @@ describe('a task', () => {
     expect(test.target.requests).toHaveLength(2);
   });
 
+  it('has ten minutes unless it asks for other', async () => {
+    test = await startWithQueue({}, (_, nth) => (nth === 1 ? 'hang' : 200));
+    await test.create({ name: task('slow') });
+    await test.target.received(1);
+    await test.clock.advance(599_999);
+    const [running] = await test.google.tasks.getTask({ name: task('slow') });
+    expect(running.dispatchDeadline).toMatchObject({ seconds: '600' });
+    expect(running.lastAttempt?.responseStatus).toBeFalsy();
+    await test.clock.advance(1);
+    await test.cloud.idle();
+    const [waiting] = await test.google.tasks.getTask({ name: task('slow') });
+    expect(waiting.lastAttempt?.responseStatus?.code).toBe(4);
+  });
+
   it('is billed once when created and once per attempt', async () => {
     test = await startWithQueue({}, (_, nth) => (nth < 3 ? 500 : 200));
     await test.create();

@@ -108,6 +108,76 @@ describe('a queue', () => {
     await expect(test.create()).rejects.toMatchObject({ code: 5 });
   });
 
+  it('cannot be made again for seven days after it was deleted', async () => {
+    test = await startWithQueue();
+    await test.google.tasks.deleteQueue({ name: QUEUE });
+    const create = () =>
+      test.google.tasks.createQueue({ parent: LOCATION, queue: { name: QUEUE } });
+    await expect(create()).rejects.toMatchObject({ code: 9 });
+    const update = test.google.tasks.updateQueue({ queue: { name: QUEUE } });
+    await expect(update).rejects.toMatchObject({ code: 9 });
+    await test.pass(7 * 24 * 3_600_000 - 1);
+    await expect(create()).rejects.toMatchObject({ code: 9 });
+    await test.pass(1);
+    await create();
+  });
+
+  it('is made by an update that names one which does not exist', async () => {
+    test = await startWithQueue();
+    const name = `${QUEUE}-2`;
+    const rateLimits = { maxDispatchesPerSecond: 3 };
+    await test.google.tasks.updateQueue({ queue: { name, rateLimits } });
+    const [made] = await test.google.tasks.getQueue({ name });
+    expect(made.rateLimits?.maxDispatchesPerSecond).toBe(3);
+  });
+
+  it('does not get a fresh burst by an update of its rate', async () => {
+    test = await startWithQueue({ rateLimits: { maxDispatchesPerSecond: 1 } });
+    await createMany(15);
+    await test.cloud.idle();
+    expect(test.target.requests).toHaveLength(10);
+    await test.google.tasks.updateQueue({
+      queue: { name: QUEUE, rateLimits: { maxDispatchesPerSecond: 2 } },
+      updateMask: { paths: ['rate_limits.max_dispatches_per_second'] },
+    });
+    await test.cloud.idle();
+    expect(test.target.requests).toHaveLength(10);
+    await test.pass(500);
+    expect(test.target.requests).toHaveLength(11);
+  });
+
+  it.each([
+    ['more than 500 dispatches per second', { rateLimits: { maxDispatchesPerSecond: 501 } }],
+    ['more than 5,000 at a time', { rateLimits: { maxConcurrentDispatches: 5001 } }],
+    ['fewer than -1 attempts', { retryConfig: { maxAttempts: -2 } }],
+    [
+      'a back-off that shrinks',
+      { retryConfig: { minBackoff: { seconds: 9 }, maxBackoff: { seconds: 8 } } },
+    ],
+  ])('with %s is refused', async (_, settings) => {
+    test = await startWithQueue();
+    const name = `${QUEUE}-2`;
+    const create = test.google.tasks.createQueue({ parent: LOCATION, queue: { name, ...settings } });
+    await expect(create).rejects.toMatchObject({ code: 3 });
+    const paths = Object.keys(settings).map((key) =>
+      key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    );
+    const update = test.google.tasks.updateQueue({
+      queue: { name: QUEUE, ...settings },
+      updateMask: { paths },
+    });
+    await expect(update).rejects.toMatchObject({ code: 3 });
+  });
+
+  it('refuses an update of what it sets itself', async () => {
+    test = await startWithQueue();
+    const update = test.google.tasks.updateQueue({
+      queue: { name: QUEUE, state: 'PAUSED' },
+      updateMask: { paths: ['state'] },
+    });
+    await expect(update).rejects.toMatchObject({ code: 3 });
+  });
+
   it('lists its tasks page by page', async () => {
     test = await startWithQueue();
     await test.google.tasks.pauseQueue({ name: QUEUE });

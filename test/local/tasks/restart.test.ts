@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { temporaryFile } from '../support/cloud.ts';
+import { LOCATION, temporaryFile } from '../support/cloud.ts';
 import { QUEUE, startWithQueue, task } from './support.ts';
 
 let test: Awaited<ReturnType<typeof startWithQueue>>;
@@ -37,6 +37,29 @@ describe('after a restart', () => {
     await test.create({ name: task('other') });
     await test.pass(1000);
     expect(test.target.requests).toHaveLength(1);
+  });
+});
+
+describe('a restart', () => {
+  it('does not fill the token bucket again', async () => {
+    const rateLimits = { maxDispatchesPerSecond: 1 };
+    test = await startWithQueue({ rateLimits }, undefined, { file: temporaryFile() });
+    for (let n = 0; n < 12; n++) await test.create();
+    await test.cloud.idle();
+    expect(test.target.requests).toHaveLength(10);
+    await test.restart();
+    await test.cloud.idle();
+    expect(test.target.requests).toHaveLength(10);
+    await test.pass(1000);
+    expect(test.target.requests).toHaveLength(11);
+  });
+
+  it('does not free the name of a deleted queue', async () => {
+    test = await startWithQueue({}, undefined, { file: temporaryFile() });
+    await test.google.tasks.deleteQueue({ name: QUEUE });
+    await test.restart();
+    const again = test.google.tasks.createQueue({ parent: LOCATION, queue: { name: QUEUE } });
+    await expect(again).rejects.toMatchObject({ code: 9 });
   });
 });
 

@@ -85,6 +85,28 @@ describe('a failing task', () => {
     expect(test.target.requests).toHaveLength(4);
   });
 
+  it('with unlimited attempts goes on until its duration is used up', async () => {
+    const retryConfig = {
+      maxAttempts: -1,
+      maxRetryDuration: { seconds: 25 },
+      minBackoff: { seconds: 10 },
+      maxDoublings: 0,
+    };
+    test = await startWithQueue({ retryConfig }, () => 500);
+    await test.create();
+    expect((await waitsOf(3, 10_000)).map((ms) => ms / 1000)).toEqual([10, 20]);
+    await test.pass(3_600_000);
+    expect(test.target.requests).toHaveLength(3);
+    expect(test.cloud.tasks.tasks()).toEqual([]);
+  });
+
+  it('is seen when it would slow its queue down in production', async () => {
+    test = await startWithQueue({}, (_, nth) => [429, 503, 500, 404][nth - 1] ?? 200);
+    await test.create();
+    await waitsOf(5, 100);
+    expect(test.cloud.tasks.pushBacks()).toBe(2);
+  });
+
   it('waits as long as the answer asks', async () => {
     test = await startWithQueue({}, (_, nth) =>
       nth === 1 ? { status: 503, headers: { 'retry-after': '7' } } : 200,

@@ -53,6 +53,9 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           pool: 'forks',
+          // Loading Google's clients takes longer than most files run; installations share no state.
+          isolate: false,
+          maxWorkers: 2,
         },
       },
       ...onDemand.filter(({ test }) => test.name === asked),

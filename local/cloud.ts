@@ -26,6 +26,8 @@ export interface CloudOptions {
   readonly holdDeliveries?: boolean;
   /** Host names of delivery targets that stand for a port of this machine. */
   readonly routes?: Readonly<Record<string, number>>;
+  /** Real time that a delivery's target gets at least, however far the clock is moved; default 1,000. */
+  readonly targetWorkMs?: number;
   /** Puts something between the products and their deliveries, to watch them go. */
   readonly watchDeliveries?: (dispatcher: Dispatcher) => Dispatcher;
 }
@@ -93,6 +95,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       faults,
       isHeld: options.holdDeliveries ?? false,
       ...(options.routes && { routes: options.routes }),
+      ...(options.targetWorkMs !== undefined && { workMs: options.targetWorkMs }),
     }),
   );
   const parts = { journal, meter, clock, identity, dispatcher, faults };

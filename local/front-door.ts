@@ -45,13 +45,7 @@ export async function openFrontDoor(
     if (req.method === 'GET' && path === '/')
       return sendJson(res, 200, { name: 'Purvey', functions: routes.length, docs: 'README.md' });
     req.resume();
-    sendJson(res, 404, {
-      error: {
-        code: 'not_found',
-        message: `Nothing is served at ${req.method} ${path}.`,
-        request_id: 'req_none',
-      },
-    });
+    refuse(res, 404, 'not_found', `Nothing is served at ${req.method} ${path}.`);
   }
 
   function hand(name: string, req: IncomingMessage, res: ServerResponse): void {

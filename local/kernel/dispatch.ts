@@ -44,8 +44,7 @@ const ACKNOWLEDGEMENT_LOST: Delivery = {
   reason: 'injected: acknowledgement lost',
 };
 
-/** Real time that a target gets at least, however far the clock is moved while it works. */
-const WORK_MS_MIN = 1000;
+const WORK_MS_DEFAULT = 1000;
 
 /** Plain HTTP over kept connections: the targets are local, so no egress rule applies. */
 export function createDispatcher(parts: {
@@ -55,8 +54,13 @@ export function createDispatcher(parts: {
   readonly isHeld?: boolean;
   /** Host names that stand for a port of this machine, so that stored URLs outlive a change of port. */
   readonly routes?: Readonly<Record<string, number>>;
+  /**
+   * Milliseconds of real time that a target gets at least, however far the clock is moved while it
+   * works. Defaults to 1,000.
+   */
+  readonly workMs?: number;
 }): Dispatcher {
-  const { clock, faults, routes = {} } = parts;
+  const { clock, faults, routes = {}, workMs = WORK_MS_DEFAULT } = parts;
   const agent = new Agent({ keepAlive: true });
   const underWay = new Set<(delivery: Delivery) => void>();
   const stopListening = faults.onCrash(() => {
@@ -96,7 +100,7 @@ export function createDispatcher(parts: {
       const sentMs = performance.now();
       let lastChance: NodeJS.Timeout | undefined;
       const timer = clock.at(clock.nowMs() + dispatch.deadlineMs, () => {
-        const leftMs = Math.max(0, WORK_MS_MIN - (performance.now() - sentMs));
+        const leftMs = Math.max(0, workMs - (performance.now() - sentMs));
         lastChance = setTimeout(() => settle({ kind: 'timed-out' }), leftMs);
       });
       const fail = (error: Error) => settle({ kind: 'unreachable', reason: error.message });

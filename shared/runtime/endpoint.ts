@@ -8,7 +8,7 @@ import { authorize } from './authorize.ts';
 import { type Caller, callerName } from './caller.ts';
 import { type RequestContext, createContext } from './context.ts';
 import { type Answer, idempotencyKeyOf, oncePerKey, scopedKey } from './idempotency.ts';
-import { type HttpFunction, entryOf } from './manifest.ts';
+import { type HttpFunction, entryOf, manifest } from './manifest.ts';
 import { matchPath } from './path.ts';
 import { takePermit } from './rate-limit.ts';
 import type { ShimmedRequest } from './request-shim.ts';
@@ -106,7 +106,7 @@ async function respond({ name, spec }: Endpoint, req: Request, res: Response): P
     if (retryAfterS !== undefined) res.setHeader('retry-after', String(retryAfterS));
     else if (answer.status === 503) res.setHeader('retry-after', '5');
     if (error instanceof AppError && error.code === 'method_not_allowed')
-      res.setHeader('allow', entry.method);
+      res.setHeader('allow', methodsAt(entry.path).join(', '));
   }
   log[answer.status >= 500 ? 'error' : 'info'](
     {
@@ -129,9 +129,16 @@ function route(entry: HttpFunction, req: Request): Record<string, string> {
   const params = matchPath(entry.path, req.path);
   if (!params) throw new AppError('not_found', `Nothing is served at ${req.path}.`);
   if (req.method !== entry.method)
-    throw new AppError('method_not_allowed', `Use ${entry.method} ${entry.path}.`);
+    throw new AppError(
+      'method_not_allowed',
+      `${req.method} is not served here; use ${methodsAt(entry.path).join(' or ')} ${entry.path}.`,
+    );
   return params;
 }
+
+/** Every method that some function serves at the same path. */
+const methodsAt = (path: string): string[] =>
+  Object.values(manifest().http).flatMap((other) => (other.path === path ? [other.method] : []));
 
 async function limit(entry: HttpFunction, caller: Caller, given: Services): Promise<void> {
   if (!entry.limit || caller.kind !== 'public') return;

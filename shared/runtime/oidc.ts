@@ -8,7 +8,8 @@ export interface Identity {
   readonly audience: string;
 }
 
-let keys: { url: string; set: ReturnType<typeof createRemoteJWKSet> } | undefined;
+/** One set per configuration, so that the keys of one installation never vouch for another's. */
+const keySets = new WeakMap<Config, ReturnType<typeof createRemoteJWKSet>>();
 
 /**
  * Reads a Google identity token. Under `auth_mode: jwks` the signature is verified; under `iam` the
@@ -32,7 +33,7 @@ export async function identify(
   try {
     const payload =
       config.auth_mode === 'jwks'
-        ? (await jose.jwtVerify(token, await keySet(config.jwks_url), claims)).payload
+        ? (await jose.jwtVerify(token, await keySet(config), claims)).payload
         : jose.decodeJwt(token);
     const { email, email_verified: verified, aud, iss, exp } = payload;
     if (typeof email !== 'string' || verified !== true) return null;
@@ -46,10 +47,11 @@ export async function identify(
   }
 }
 
-async function keySet(url: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  if (keys?.url !== url) {
+async function keySet(config: Config): Promise<ReturnType<typeof createRemoteJWKSet>> {
+  let keySet = keySets.get(config);
+  if (!keySet) {
     const jose = await import('jose');
-    keys = { url, set: jose.createRemoteJWKSet(new URL(url)) };
+    keySets.set(config, (keySet = jose.createRemoteJWKSet(new URL(config.jwks_url))));
   }
-  return keys.set;
+  return keySet;
 }

@@ -9,6 +9,12 @@ export const BODY_BYTES_MAX = 1024 * 1024;
 /** How deep a body may nest: far more than any request needs, far less than the stack bears. */
 const BODY_DEPTH_MAX = 64;
 
+/**
+ * An escaped surrogate. `JSON.stringify` escapes only those without their other half, which Firestore
+ * refuses to store.
+ */
+const HALF_CHARACTER = /(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]/;
+
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** What the shim leaves on a request for the wrappers behind it. */
@@ -91,7 +97,15 @@ function readBody(req: ShimmedRequest, res: ServerResponse, next: () => void): v
         `The body is nested more than ${BODY_DEPTH_MAX} levels deep.`,
       );
     try {
-      req.body = JSON.parse(req.rawBody.toString('utf8'));
+      const text = req.rawBody.toString('utf8');
+      req.body = JSON.parse(text);
+      if (HALF_CHARACTER.test(text) && HALF_CHARACTER.test(JSON.stringify(req.body)))
+        return refuse(
+          req,
+          res,
+          'invalid_json',
+          'The body holds half a character (a lone surrogate).',
+        );
     } catch (error) {
       // V8 quotes the body after a comma; it may hold a secret.
       const reason = error instanceof Error ? error.message.replace(/, (\.\.\.)?".*/s, '') : '';

@@ -112,14 +112,9 @@ describe('a crash after any RPC between a request and its last webhook', () => {
       const isEligible = (name: Name) =>
         decisions.find((each) => each.provider_id === providers[name].id)?.eligible === true;
       const eligible = names.filter(isEligible);
-      if (hashes.length > 0) {
-        decidedBefore++;
-        expect(pages.map(({ hash }) => hash), at).toEqual(hashes);
-        expect(eligible, at).toEqual(eligibleBefore);
-      } else {
-        // The dying process may have come to a page yet; it is decided by one state or the other.
-        expect([eligibleBefore, eligibleAfter], at).toContainEqual(eligible);
-      }
+      if (hashes.length > 0) decidedBefore++;
+      if (hashes.length > 0) expect(pages.map(({ hash }) => hash), at).toEqual(hashes);
+      expect(eligible, at).toEqual(hashes.length > 0 ? eligibleBefore : eligibleAfter);
 
       const told = about(agent.received, rfqId);
       const paths = eligible.map((name) => `/${name}`);
@@ -138,5 +133,5 @@ describe('a crash after any RPC between a request and its last webhook', () => {
     expect(n).toBeGreaterThan(15);
     expect(decidedBefore).toBeGreaterThan(5);
     expect(decidedBefore).toBeLessThan(n);
-  });
+  }, 120_000);
 });

@@ -102,7 +102,7 @@ describe('a crash after any RPC that follows a first webhook', () => {
     }
     expect(n).toBeGreaterThan(3);
     await close();
-  });
+  }, 120_000);
 
   test('which was answered 410: the subscription is disabled, and there is one dead letter', async () => {
     let n = 0;
@@ -126,5 +126,5 @@ describe('a crash after any RPC that follows a first webhook', () => {
       await close();
     }
     expect(n).toBeGreaterThan(3);
-  });
+  }, 120_000);
 });

@@ -100,7 +100,7 @@ const rare: fc.Arbitrary<Datum> = fc.constantFrom<Datum[]>(
 );
 /** Mostly one of a few, so that values meet. */
 const scalar: fc.Arbitrary<Datum> = fc.oneof(
-  { weight: 2, arbitrary: fc.constantFrom<Datum[]>(1, 2, 'a', 'b') },
+  { weight: 2, arbitrary: fc.constantFrom<Datum[]>(null, 1, 2, 'a', 'b') },
   { weight: 1, arbitrary: rare },
 );
 /** Exact as sums whatever the order they are added in. */
@@ -247,7 +247,14 @@ const filters: fc.Arbitrary<readonly Filter[]> = fc.oneof(
     .map(([x, y, more]) => [{ any: [{ all: x }, { all: y }] }, ...more]),
 );
 
-const cursor = fc.record({ inclusive: fc.boolean(), values: fc.tuple(scalar, scalar) });
+const cursor: fc.Arbitrary<Cursor> = fc.record({
+  inclusive: fc.boolean(),
+  values: fc.tuple(scalar, scalar),
+});
+const cursors: fc.Arbitrary<Cursor[]> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  { weight: 1, arbitrary: fc.array(cursor, { maxLength: 2 }) },
+);
 const question: fc.Arbitrary<Question> = fc
   .record({
     isGroup: fc.boolean(),
@@ -256,10 +263,7 @@ const question: fc.Arbitrary<Question> = fc
       fc.record({ field: fc.constantFrom('a', 'b', 'n'), descending: fc.boolean() }),
       { maxLength: 2, selector: (order) => order.field },
     ),
-    cursors: fc.oneof(
-      { weight: 3, arbitrary: fc.constant<Cursor[]>([]) },
-      { weight: 1, arbitrary: fc.array(cursor, { maxLength: 2 }) },
-    ),
+    cursors,
     cursorLength: fc.constantFrom(1, 2),
     limit: fc.option(fc.record({ count: fc.constantFrom(1, 2, 3), isLast: fc.boolean() }), {
       nil: undefined,
@@ -267,8 +271,8 @@ const question: fc.Arbitrary<Question> = fc
     offset: fc.constantFrom(0, 0, 0, 0, 1),
     select: fc.option(fc.constantFrom(['a'], ['m.x', 'b'], []), { nil: undefined }),
   })
-  .map(({ cursors, cursorLength, ...one }) => {
-    const [start, end] = cursors.map(({ inclusive, values: all }) => ({
+  .map(({ cursors: both, cursorLength, ...one }) => {
+    const [start, end] = both.map(({ inclusive, values: all }) => ({
       inclusive,
       values: all.slice(0, Math.min(cursorLength, one.orders.length)),
     }));
@@ -319,10 +323,15 @@ const first = fc.record({
   precondition: none,
 });
 
+/** What is done twice shows whether the second time changes anything. */
+const once = operation.map((one) => [one]);
+const twice = operation.map((one) => [one, one]);
+const step = fc.oneof({ weight: 7, arbitrary: once }, { weight: 1, arbitrary: twice });
+
 /** Begins with documents, so that there is something to find. */
 export const sequence: fc.Arbitrary<Operation[]> = fc
   .tuple(
     fc.array(first, { minLength: 4, maxLength: 9 }),
-    fc.array(operation, { minLength: 1, maxLength: 12 }),
+    fc.array(step, { minLength: 1, maxLength: 12 }),
   )
-  .map(([documents, rest]) => [{ kind: 'commit', writes: documents }, ...rest]);
+  .map(([documents, steps]) => [{ kind: 'commit', writes: documents }, ...steps.flat()]);

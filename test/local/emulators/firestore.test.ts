@@ -16,7 +16,7 @@ process.env['METADATA_SERVER_DETECTION'] = 'none';
 
 /** `host:port` of the server to compare ours with; `npm run test:emulators` sets it. */
 const emulator = process.env['FIRESTORE_EMULATOR_UNDER_TEST'];
-const RUNS = Number(process.env['FIRESTORE_DIFFERENTIAL_RUNS'] ?? 150);
+const RUNS = Number(process.env['FIRESTORE_DIFFERENTIAL_RUNS'] ?? 200);
 
 const clientOf = (host: string) =>
   new Client({ projectId: 'purvey-differential', host, ssl: false, useBigInt: true });

@@ -72,7 +72,7 @@ export async function startTestCloud(
 ) {
   const clock = new ManualClock();
   const target = await startTarget(react);
-  const start = () => startCloud({ project: PROJECT, clock, ...options });
+  const start = () => startCloud({ project: PROJECT, clock, targetWorkMs: 100, ...options });
   let cloud = await start();
   let google = connect(cloud.port);
   return {

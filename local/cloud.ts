@@ -67,8 +67,7 @@ export interface CloudSnapshot {
 }
 
 /** The tables of the products that read their state from the journal; Firestore restores itself. */
-const isProductTable = (table: string): boolean =>
-  /^(?:pubsub|tasks|kms|scheduler)\./.test(table);
+const isProductTable = (table: string): boolean => /^(?:pubsub|tasks|kms|scheduler)\./.test(table);
 
 const SQLITE_BUSY = 5;
 

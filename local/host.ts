@@ -25,7 +25,11 @@ export async function hostFunctions(
   const services = createServices(config, parts);
   provide(() => services);
   const entries = Object.entries({ ...http, ...tasks, ...pubsub, ...schedules });
-  await Promise.all(entries.map(([, { source }]) => import(new URL(`../functions/${source}.ts`, import.meta.url).href)));
+  await Promise.all(
+    entries.map(
+      ([, { source }]) => import(new URL(`../functions/${source}.ts`, import.meta.url).href),
+    ),
+  );
   const functions = new Map<string, Server>();
   for (const [name] of entries) {
     shimNextServer();

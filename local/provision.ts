@@ -67,11 +67,14 @@ interface Work {
   readonly config: Config;
   readonly location: string;
   readonly done: Provisioned;
-  urlOf(name: string): string;
+  readonly urlOf: (name: string) => string;
 }
 
-const leave = (done: Provisioned, names: readonly (string | null | undefined)[], wanted: string[]) =>
-  void done.left.push(...names.flatMap((name) => (name && !wanted.includes(name) ? name : [])));
+const leave = (
+  done: Provisioned,
+  names: readonly (string | null | undefined)[],
+  wanted: string[],
+) => void done.left.push(...names.flatMap((name) => (name && !wanted.includes(name) ? name : [])));
 
 async function makeQueues({ google: { tasks }, location, done }: Work, queues: Manifest['queues']) {
   const wanted = Object.entries(queues).map(([name, queue]) => ({
@@ -162,7 +165,12 @@ async function makeSubscriptions(work: Work, subscribers: Manifest['pubsub']) {
       await subscriber.createSubscription(settings);
       return void done.replaced.push(subscription);
     }
-    const changeable = ({ ackDeadlineSeconds, pushConfig, retryPolicy, deadLetterPolicy }: typeof current) => [
+    const changeable = ({
+      ackDeadlineSeconds,
+      pushConfig,
+      retryPolicy,
+      deadLetterPolicy,
+    }: typeof current) => [
       ackDeadlineSeconds,
       pushConfig?.pushEndpoint,
       pushConfig?.oidcToken?.serviceAccountEmail,

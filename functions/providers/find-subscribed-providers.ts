@@ -15,6 +15,8 @@ const Flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 /** Candidates that one request reads at most; a wider category is paged. */
 const CANDIDATES = 1_000;
 
+const UNCERTIFIED: ReadonlySet<string> = new Set(['cpa_not_certified', 'certification_expired']);
+
 export default endpoint('find-subscribed-providers', {
   summary: 'Find the ACTIVE providers whose subscriptions match, each once',
   description:
@@ -89,6 +91,8 @@ export default endpoint('find-subscribed-providers', {
       });
       if (!subscription) return [];
       const decision = decide(match, subscription.subscription_id, grounds, at);
+      // For work with CPA terms a certification is part of matching, where the registry demands one.
+      if (cpa_required && decision.reasons.some((reason) => UNCERTIFIED.has(reason))) return [];
       if (query.eligible !== undefined && decision.eligible !== query.eligible) return [];
       return [
         {

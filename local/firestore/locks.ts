@@ -10,6 +10,8 @@ const WAIT_MS_MAX = 2000;
 /** A transaction in the locks' eyes: the names of the documents it has read. */
 export interface LockOwner {
   readonly held: Set<string>;
+  /** Whether it was aborted before. Such transactions take turns: they have shown that they collide. */
+  readonly isRetry: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export function createLocks(clock: Clock): Locks {
   function canProceed(request: Request, ahead: readonly Request[]): boolean {
     if (request.exclusive) return blockersOf(request).length === 0;
     if ((request.owner?.held.size ?? 0) > 0) return true;
+    if (request.owner?.isRetry && blockersOf(request).some(({ isRetry }) => isRetry)) return false;
     return !ahead.some(
       (other) => other.exclusive && other.names.some((name) => request.names.includes(name)),
     );

@@ -71,12 +71,13 @@ export function createTransactions(clock: Clock, timeline: Timeline, locks: Lock
   function begin(options: WireTransactionOptions = {}): Transaction {
     const id = randomBytes(16);
     const key = keyOf(id);
-    const { readOnly } = options;
+    const { readOnly, readWrite } = options;
     const transaction: Transaction = {
       id,
       snapshot: readOnly ? pastTime(readOnly.readTime) : undefined,
       observed: [],
       held: new Set(),
+      isRetry: (readWrite?.retryTransaction?.length ?? 0) > 0,
     };
     const nowMs = clock.nowMs();
     const timer = clock.at(nowMs + IDLE_MS_MAX, () => expireWhenDue(key));

@@ -76,9 +76,7 @@ export class Meter {
   }
 
   /** Runs `work` and returns what it alone cost; nothing else may run meanwhile. */
-  async measure<T>(
-    work: () => Promise<T>,
-  ): Promise<{ result: T; usage: Usage; cost: Cost }> {
+  async measure<T>(work: () => Promise<T>): Promise<{ result: T; usage: Usage; cost: Cost }> {
     this.reset();
     const result = await work();
     return { result, usage: this.read(), cost: this.cost() };

@@ -113,7 +113,11 @@ describe('a crash after any RPC between a request and its last webhook', () => {
         decisions.find((each) => each.provider_id === providers[name].id)?.eligible === true;
       const eligible = names.filter(isEligible);
       if (hashes.length > 0) decidedBefore++;
-      if (hashes.length > 0) expect(pages.map(({ hash }) => hash), at).toEqual(hashes);
+      if (hashes.length > 0)
+        expect(
+          pages.map(({ hash }) => hash),
+          at,
+        ).toEqual(hashes);
       expect(eligible, at).toEqual(hashes.length > 0 ? eligibleBefore : eligibleAfter);
 
       const told = about(agent.received, rfqId);

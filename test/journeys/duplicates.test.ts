@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type AuditPage, verifyChain } from '../../shared/eligibility/audit.ts';
-import { type Reply, type TestPurvey, readyBuyer, startAgent, startTestPurvey } from '../support/purvey.ts';
+import {
+  type Reply,
+  type TestPurvey,
+  readyBuyer,
+  startAgent,
+  startTestPurvey,
+} from '../support/purvey.ts';
 import {
   about,
   callTask,
@@ -29,7 +35,11 @@ beforeAll(async () => {
   purvey = await startTestPurvey();
   agent = await startAgent();
   buyer = await readyBuyer(purvey);
-  providers = await seedProviders(purvey, PROVIDERS, { category, webhookUrl: agent.url, isEligible });
+  providers = await seedProviders(purvey, PROVIDERS, {
+    category,
+    webhookUrl: agent.url,
+    isEligible,
+  });
 });
 afterAll(async () => {
   await purvey.close();
@@ -120,7 +130,8 @@ describe('an RFQ that matches more than 300 providers', () => {
 describe('tasks of pages that come before their time', () => {
   test('are refused until the page before is stored, and leave nothing behind', async () => {
     const isFirstPage = (request: unknown): boolean => {
-      const { body } = (request as { task: { httpRequest: { body: Uint8Array } } }).task.httpRequest;
+      const { body } = (request as { task: { httpRequest: { body: Uint8Array } } }).task
+        .httpRequest;
       return Buffer.from(body).includes('"page":0}');
     };
     // The first page's task is left to the relay, so that these here come before it.

@@ -1,3 +1,5 @@
+import '../google/support/quick-retries.ts';
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import {
@@ -21,6 +23,7 @@ import {
   storedIn,
   storedRfqs,
   textOf,
+  webhookIds,
   withFault,
 } from './support.ts';
 
@@ -55,7 +58,9 @@ describe('two concurrent registrations of one name', () => {
     expect(['name_taken', 'conflict']).toContain(loser?.body.error.code);
     expect([...named('providers', 'Twins'), ...named('providers', 'twins')]).toHaveLength(1);
     expect([...named('matches', 'Twins'), ...named('matches', 'twins')]).toHaveLength(1);
-    expect([...named('provider_names', 'Twins'), ...named('provider_names', 'twins')]).toHaveLength(1);
+    expect([...named('provider_names', 'Twins'), ...named('provider_names', 'twins')]).toHaveLength(
+      1,
+    );
   });
 
   test('of many, one wins as well', async () => {
@@ -121,6 +126,40 @@ describe.each(['UNAVAILABLE', 'ABORTED'] as const)(
   },
 );
 
+describe('an acknowledgement lost after any RPC between a request and its last webhook', () => {
+  test('leaves one RFQ, told under one webhook-id and counted once', async () => {
+    const struck: string[] = [];
+    for (let n = 0; n === struck.length; n++) {
+      const description = `lost-${n}`;
+      const rule = {
+        rpc: '*',
+        after: n,
+        action: { kind: 'lose-acknowledgement' } as const,
+        onStrike: (rpc: string) => void struck.push(rpc),
+      };
+      const { rfq_id } = await withFault(purvey, rule, async () => {
+        const opened = await openRfq(purvey, buyer, { description });
+        await purvey.settle();
+        return opened;
+      });
+      await passRelay(purvey);
+      const at = `acknowledgement of RPC ${n} (${struck[n]}) lost`;
+      expect(storedRfqs(purvey, description), at).toHaveLength(1);
+      expect(webhookIds(about(agent.received, rfq_id)), at).toHaveLength(1);
+      expect((await readRfq(purvey, buyer, rfq_id)).counts, at).toEqual({
+        matched: 1,
+        eligible: 1,
+        delivered: 1,
+        failed: 0,
+        pending: 0,
+      });
+      expect(storedIn(purvey, 'outbox'), at).toHaveLength(0);
+    }
+    const everyKind = ['BatchGetDocuments', 'RunQuery', 'Commit', 'Publish', 'CreateTask'];
+    expect(struck).toEqual(expect.arrayContaining(everyKind));
+  });
+});
+
 describe('an answer that the client never heard', () => {
   test('is given again for the same Idempotency-Key, without its keys', async () => {
     const headers = { 'idempotency-key': 'registration-1' };
@@ -171,6 +210,9 @@ describe('a crash after the commit and before the publication', () => {
     ]);
     expect(about(agent.received, rfqId)).toHaveLength(1);
     expect(storedIn(purvey, 'outbox')).toHaveLength(0);
-    expect((await readRfq(purvey, buyer, rfqId)).counts).toMatchObject({ eligible: 1, delivered: 1 });
+    expect((await readRfq(purvey, buyer, rfqId)).counts).toMatchObject({
+      eligible: 1,
+      delivered: 1,
+    });
   });
 });

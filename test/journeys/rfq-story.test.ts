@@ -27,7 +27,11 @@ import {
 /** Who takes part, and what each is expected to be told. */
 const cast = {
   flights: { categories: ['travel.*'], score: 88.5 },
-  hotels: { categories: ['hospitality.hotels', 'travel.booking'], score: 70, collateral: '200000000' },
+  hotels: {
+    categories: ['hospitality.hotels', 'travel.booking'],
+    score: 70,
+    collateral: '200000000',
+  },
   lowScore: { categories: ['travel.*'], score: 68 },
   lowCollateral: { categories: ['travel.booking'], collateral: '150000000' },
   unverified: { categories: ['*'], verified: false, score: 10, collateral: '0' },
@@ -40,8 +44,7 @@ let agent: Awaited<ReturnType<typeof startAgent>>;
 let buyer: { key: string };
 const providers = {} as Record<Name, ReadyProvider>;
 
-const toldOf = (name: Name): Received[] =>
-  agent.received.filter(({ path }) => path === `/${name}`);
+const toldOf = (name: Name): Received[] => agent.received.filter(({ path }) => path === `/${name}`);
 const quote = (name: Name, rfqId: string, given: Record<string, unknown> = {}): Promise<Reply> =>
   purvey.call('POST', `/v1/rfqs/${rfqId}/quotes`, {
     as: { provider: providers[name].key },
@@ -236,7 +239,10 @@ describe('quotes and the award', () => {
     const { body } = await purvey.call('GET', `/v1/rfqs/${rfqId}/quotes`, {
       as: { org: buyer.key },
     });
-    const offered = body.quotes.map(({ provider_id, price }: Reply['body']) => [provider_id, price]);
+    const offered = body.quotes.map(({ provider_id, price }: Reply['body']) => [
+      provider_id,
+      price,
+    ]);
     expect(Object.fromEntries(offered)).toEqual({
       [providers.flights.id]: '250.5',
       [providers.hotels.id]: '420',
@@ -266,9 +272,8 @@ describe('quotes and the award', () => {
   test('check eligibility again at the award', async () => {
     const list = await purvey.call('GET', `/v1/rfqs/${rfqId}/quotes`, { as: { org: buyer.key } });
     const quoteOf = (name: Name): string =>
-      list.body.quotes.find(
-        ({ provider_id }: Reply['body']) => provider_id === providers[name].id,
-      ).quote_id;
+      list.body.quotes.find(({ provider_id }: Reply['body']) => provider_id === providers[name].id)
+        .quote_id;
 
     await recordScore(purvey, providers.hotels.id, 40);
     const refused = await award(rfqId, quoteOf('hotels'));

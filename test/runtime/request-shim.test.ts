@@ -154,6 +154,18 @@ describe('the depth of a body', () => {
       ]);
   });
 
+  it('with half a character, which no store takes, is refused', async () => {
+    const [status, code] = await refusalOf(await post('{"name":"\\ud800"}'));
+    expect([status, code]).toEqual([400, 'invalid_json']);
+  });
+
+  it.each(['{"name":"\\ud83d\\ude00"}', '{"name":"a \\\\ud800 in words"}'])(
+    'with whole characters passes: %s',
+    async (text) => {
+      expect((await post(text)).status).toBe(200);
+    },
+  );
+
   it('is not counted by brackets within texts or side by side', async () => {
     const body = {
       quoted: `${'['.repeat(100)}"\\"${'{'.repeat(100)}`,

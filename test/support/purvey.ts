@@ -46,7 +46,11 @@ export async function startTestPurvey(options: Partial<PurveyOptions> = {}): Pro
     call: async (
       method: string,
       path: string,
-      { body, as, headers = {} }: { body?: unknown; as?: Credentials; headers?: Record<string, string> } = {},
+      {
+        body,
+        as,
+        headers = {},
+      }: { body?: unknown; as?: Credentials; headers?: Record<string, string> } = {},
     ): Promise<Reply> => {
       const response = await fetch(purvey.url + path, {
         method,
@@ -125,7 +129,7 @@ export interface ReadyProvider {
 
 /** Registers, verifies, subscribes, scores and funds a provider: one that is told of RFQs, by default. */
 export async function readyProvider(
-  purvey: TestPurvey,
+  purvey: Pick<TestPurvey, 'call'>,
   agentUrl: string,
   given: {
     name?: string;
@@ -187,7 +191,10 @@ export async function readyProvider(
 }
 
 /** An organisation with a key that may do everything with RFQs. */
-export async function readyBuyer(purvey: TestPurvey, slug = 'acme_travel'): Promise<{ slug: string; key: string }> {
+export async function readyBuyer(
+  purvey: TestPurvey,
+  slug = 'acme_travel',
+): Promise<{ slug: string; key: string }> {
   await expectOk(
     purvey.call('POST', '/api/v1/orgs', { as: 'operator', body: { org_slug: slug, name: slug } }),
   );
@@ -201,7 +208,10 @@ export async function readyBuyer(purvey: TestPurvey, slug = 'acme_travel'): Prom
 }
 
 /** A valid RFQ whose deadline lies an hour ahead of the installation's clock. */
-export const rfqBody = (purvey: TestPurvey, given: Record<string, unknown> = {}) => ({
+export const rfqBody = (
+  purvey: { readonly clock: Pick<ManualClock, 'nowMs'> },
+  given: Record<string, unknown> = {},
+) => ({
   category: 'travel.booking',
   description: 'Three nights in Lisbon for two',
   budget: { max_price: '500', currency: 'USD' },

@@ -183,6 +183,18 @@ describe('finding subscribed providers', () => {
     expect(await namesFound(`category=travel.booking&${filter}`)).toEqual(names);
   });
 
+  test.each([
+    ['is not certified', { certified: false, expires_at: null }],
+    ['was certified until now', { certified: true, expires_at: '2026-01-01T00:00:00.000Z' }],
+  ])('leaves out who %s where work with CPA terms is asked for', async (_, certification) => {
+    const before = made['certified']?.id ?? '';
+    const certify = (as: object) =>
+      changeStored(purvey, ref(matches, before), ({ cpa }) => ({ cpa: cpa && { ...cpa, ...as } }));
+    await certify(certification);
+    expect(await namesFound('category=travel.booking&cpa_required=true')).toEqual([]);
+    await certify({ certified: true, expires_at: '2027-01-01T00:00:00.000Z' });
+  });
+
   test('reads exactly its candidates, whatever it filters, and one for none', async () => {
     for (const filter of ['', '&eligible=true', '&region=asia', '&min_trust_tier=PREFERRED'])
       expect((await find(`category=travel.booking${filter}`)).reads).toBe(6);

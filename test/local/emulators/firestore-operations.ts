@@ -252,7 +252,7 @@ const cursor: fc.Arbitrary<Cursor> = fc.record({
   values: fc.tuple(scalar, scalar),
 });
 const cursors: fc.Arbitrary<Cursor[]> = fc.oneof(
-  { weight: 3, arbitrary: fc.constant([]) },
+  { weight: 3, arbitrary: fc.constant<Cursor[]>([]) },
   { weight: 1, arbitrary: fc.array(cursor, { maxLength: 2 }) },
 );
 const question: fc.Arbitrary<Question> = fc

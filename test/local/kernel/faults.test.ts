@@ -59,7 +59,9 @@ describe('faults by seed', () => {
   it('leave other RPCs alone, and end when withdrawn or used up', () => {
     expect(struck(withSeed(1, { only: ['Publish'] }))).toBe('-'.repeat(100));
     const twice = struck(withSeed(1, { times: 2 }));
-    expect(twice.replaceAll('-', '').match(/fail|lose-acknowledgement|loseacknowledgement/g)).toHaveLength(2);
+    expect(
+      twice.replaceAll('-', '').match(/fail|lose-acknowledgement|loseacknowledgement/g),
+    ).toHaveLength(2);
     const faults = new Faults();
     faults.random(1, chance)();
     expect(struck(faults)).toBe('-'.repeat(100));

@@ -157,7 +157,10 @@ describe('a queue', () => {
   ])('with %s is refused', async (_, settings) => {
     test = await startWithQueue();
     const name = `${QUEUE}-2`;
-    const create = test.google.tasks.createQueue({ parent: LOCATION, queue: { name, ...settings } });
+    const create = test.google.tasks.createQueue({
+      parent: LOCATION,
+      queue: { name, ...settings },
+    });
     await expect(create).rejects.toMatchObject({ code: 3 });
     const paths = Object.keys(settings).map((key) =>
       key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

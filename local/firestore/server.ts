@@ -130,6 +130,7 @@ export function createFirestore({
       transactions.endAll();
       const changes = new Map<string, StoredDocument | undefined>(kept);
       for (const { name } of documents.all()) if (!kept.has(name)) changes.set(name, undefined);
+      for (const { updateTime } of kept.values()) timeline.passBy(updateTime);
       documents.apply(changes, timeline.commit());
     },
     close: stopSweeping,

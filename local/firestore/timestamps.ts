@@ -21,6 +21,8 @@ export interface Timeline {
   /** The present: every commit so far is at or before it, every later one after it. */
   read(): Micros;
   commit(): Micros;
+  /** Makes every time from now on later than this one, which another database may have given. */
+  passBy(micros: Micros): void;
 }
 
 export function createTimeline(clock: Clock, startMicros: Micros): Timeline {
@@ -28,5 +30,6 @@ export function createTimeline(clock: Clock, startMicros: Micros): Timeline {
   return {
     read: () => (last = Math.max(last, clock.nowMs() * 1000)),
     commit: () => (last = Math.max(last + 1, clock.nowMs() * 1000)),
+    passBy: (micros) => void (last = Math.max(last, micros)),
   };
 }

@@ -14,8 +14,9 @@ import { Strikes } from './strikes.ts';
  *
  * - `fail`: answered with `code` before anything is applied;
  * - `lose-acknowledgement`: applied, then answered with `code` (default UNAVAILABLE);
- * - `crash`: applied, never answered, and every later call of any product is refused with CANCELLED
- *   until `revive()`: to the outside, the calling process has died right after this call;
+ * - `crash`: applied and not answered, and every later call of any product is refused with CANCELLED
+ *   until `revive()`, which ends this call, too: to the outside, the calling process has died right
+ *   after it;
  * - `crash-before`: as `crash`, but the call itself is not applied;
  * - `hang`: neither applied nor answered.
  */
@@ -57,6 +58,7 @@ export class Faults {
   readonly #strikes = new Strikes<unknown, FaultAction>();
   readonly #deliveries = new DeliveryFaults();
   #crashed = false;
+  #revival = Promise.withResolvers<void>();
   readonly #crashListeners = new Set<() => void>();
 
   /** Adds a rule; the returned function withdraws it. */
@@ -91,7 +93,7 @@ export class Faults {
   clear(): void {
     this.#strikes.clear();
     this.#deliveries.strikes.clear();
-    this.#crashed = false;
+    this.revive();
   }
 
   get crashed(): boolean {
@@ -101,6 +103,13 @@ export class Faults {
   /** The crashed process has been started again. */
   revive(): void {
     this.#crashed = false;
+    this.#revival.resolve();
+    this.#revival = Promise.withResolvers();
+  }
+
+  /** Resolves when the process that has crashed is started again. */
+  untilRevived(): Promise<void> {
+    return this.#revival.promise;
   }
 
   /** Calls `listener` at every crash, at the moment the process dies; the result stops that. */

@@ -95,6 +95,11 @@ interface HostParts {
   readonly faults: Faults;
 }
 
+/** The calls of a process that died end when it lives again: nothing waits for their answers then. */
+const endOfDead = (): never => {
+  throw new RpcError('CANCELLED', 'process has crashed');
+};
+
 /** Applies the fault rules around one RPC. Returns undefined when the caller must never be answered. */
 async function withFaults<T>(
   parts: HostParts,
@@ -105,10 +110,11 @@ async function withFaults<T>(
   parts.meter.countRpc(rpc);
   const fault = parts.faults.strike(rpc, request);
   if (fault?.kind === 'fail') throw new RpcError(fault.code, fault.message ?? 'injected fault');
-  if (fault?.kind === 'hang' || fault?.kind === 'crash-before') return undefined;
+  if (fault?.kind === 'hang') return undefined;
+  if (fault?.kind === 'crash-before') return parts.faults.untilRevived().then(endOfDead);
   const value = await work();
   await parts.journal.flushed();
-  if (fault?.kind === 'crash') return undefined;
+  if (fault?.kind === 'crash') return parts.faults.untilRevived().then(endOfDead);
   if (fault) throw new RpcError(fault.code ?? 'UNAVAILABLE', 'injected: acknowledgement lost');
   return { value };
 }

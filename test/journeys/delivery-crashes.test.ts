@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import {
   type Received,
@@ -25,12 +25,15 @@ let purvey: TestPurvey;
 let buyer: { key: string };
 
 beforeAll(async () => {
+  // What a dead process still had to say is of no interest.
+  vi.spyOn(console, 'error').mockImplementation(() => {});
   purvey = await startTestPurvey();
   buyer = await readyBuyer(purvey);
 });
-// What a dead process still had to say is of no interest.
-beforeEach(() => void vi.spyOn(console, 'error').mockImplementation(() => {}));
-afterAll(() => purvey.close());
+afterAll(async () => {
+  await purvey.close();
+  vi.restoreAllMocks();
+});
 
 /** A provider with a webhook of its own, which answers what `answer` says. */
 async function providerAnswering(category: string, answer: (received: Received) => number) {
@@ -93,8 +96,8 @@ describe('a crash after any RPC that follows a first webhook', () => {
       const { rfqId, wasRecorded, toldThen, told } = played;
       const at = `crash after RPC ${n}`;
       // Only an attempt that was not recorded is made again.
-      if (wasRecorded && toldThen === 1) expect(told, at).toHaveLength(2);
-      else expect([2, 3], at).toContain(told.length);
+      const possible = wasRecorded && toldThen === 1 ? [2] : [2, 3];
+      expect(possible, at).toContain(told.length);
       expect(webhookIds(told), at).toHaveLength(1);
       const counts = { eligible: 1, delivered: 1, failed: 0, pending: 0 };
       expect((await readRfq(purvey, buyer, rfqId)).counts, at).toMatchObject(counts);

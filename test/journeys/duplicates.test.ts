@@ -118,11 +118,13 @@ describe('an RFQ that matches more than 300 providers', () => {
   });
 
   test('is not told again when the names of its tasks are free again', async () => {
+    const before = agent.received.length;
     await purvey.clock.advance(2 * 3_600_000);
     await purvey.settle();
     for (const page of [0, 1, 2])
       await callTask(purvey, 'plan-rfq', { rfq_id: rfq.rfq_id, page }, `again-${page}`);
     await purvey.settle();
+    expect(agent.received).toHaveLength(before);
     await expectUndisturbed(rfq.rfq_id);
   });
 });

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-import { type ReadyProvider, type Reply, readyBuyer, readyProvider, rfqBody, startAgent } from '../support/purvey.ts';
+import {
+  type ReadyProvider,
+  type Reply,
+  readyBuyer,
+  readyProvider,
+  rfqBody,
+  startAgent,
+} from '../support/purvey.ts';
 import { type StartedProcess, launch, startProcess } from './process.ts';
 import { about, webhookIds } from './support.ts';
 
@@ -102,9 +109,13 @@ describe('after kill -9 in a burst of writes, and another start', () => {
     const registered = acknowledged.filter(({ api_key }) => api_key !== undefined);
     expect(registered.length).toBeGreaterThan(0);
     for (const { provider_id, api_key } of registered) {
-      const { status, body } = await purvey.call('GET', `/v1/providers/${provider_id}/eligibility`, {
-        as: { provider: api_key },
-      });
+      const { status, body } = await purvey.call(
+        'GET',
+        `/v1/providers/${provider_id}/eligibility`,
+        {
+          as: { provider: api_key },
+        },
+      );
       expect({ status, id: body.provider_id }).toEqual({ status: 200, id: provider_id });
     }
   });
@@ -126,8 +137,16 @@ describe('after kill -9 in a burst of writes, and another start', () => {
     for (const rfqId of rfqIds)
       await vi.waitFor(
         async () => {
-          const { body } = await purvey.call('GET', `/v1/rfqs/${rfqId}`, { as: { org: buyer.key } });
-          expect(body.counts).toEqual({ matched: 4, eligible: 4, delivered: 4, failed: 0, pending: 0 });
+          const { body } = await purvey.call('GET', `/v1/rfqs/${rfqId}`, {
+            as: { org: buyer.key },
+          });
+          expect(body.counts).toEqual({
+            matched: 4,
+            eligible: 4,
+            delivered: 4,
+            failed: 0,
+            pending: 0,
+          });
         },
         { timeout: 30_000, interval: 50 },
       );

@@ -192,7 +192,7 @@ export async function readyProvider(
 
 /** An organisation with a key that may do everything with RFQs. */
 export async function readyBuyer(
-  purvey: TestPurvey,
+  purvey: Pick<TestPurvey, 'call'>,
   slug = 'acme_travel',
 ): Promise<{ slug: string; key: string }> {
   await expectOk(

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
 
+/**
+ * What is compared. Left out is where Google's emulator differs from what Google documents: it takes ack
+ * deadlines under 10 s and over 600 s. `docs/embedded-cloud-pubsub.md` has the list.
+ */
+
 /** Names are small numbers, so that operations meet; each run puts them into names of its own. */
 export type Operation =
   | { readonly kind: 'create-topic'; readonly topic: number }
@@ -10,7 +15,6 @@ export type Operation =
       readonly subscription: number;
       readonly topic: number;
       readonly isOrdered: boolean;
-      readonly ackDeadlineSeconds: number;
     }
   | { readonly kind: 'delete-subscription'; readonly subscription: number }
   | { readonly kind: 'get-subscription'; readonly subscription: number }
@@ -37,7 +41,7 @@ export type Operation =
     };
 
 // Deadlines run out by the clock, which an emulator does not lend: all are longer than a run.
-const DEADLINE_S = 600;
+export const DEADLINE_S = 600;
 
 const topic = fc.nat({ max: 1 });
 const subscription = fc.nat({ max: 2 });
@@ -61,7 +65,6 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       subscription,
       topic,
       isOrdered: fc.boolean(),
-      ackDeadlineSeconds: fc.constantFrom(DEADLINE_S, DEADLINE_S, DEADLINE_S, 9, 601),
     }),
   },
   {
@@ -109,7 +112,6 @@ export const sequence: fc.Arbitrary<Operation[]> = fc
       subscription: index,
       topic: 0,
       isOrdered,
-      ackDeadlineSeconds: DEADLINE_S,
     })),
     ...operations,
   ]);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { v1 } from '@google-cloud/pubsub';
 import { credentials } from '@grpc/grpc-js';
 
-import type { Operation } from './pubsub-operations.ts';
+import { DEADLINE_S, type Operation } from './pubsub-operations.ts';
 
 const PROJECT = 'purvey-differential';
 /** How long a server that delivers on its own time may take to hand out what the other one has. */
@@ -94,12 +94,12 @@ export function createSide({ publisher, subscriber }: Clients, run: string) {
       case 'get-topic':
         return plain((await publisher.getTopic({ topic: topicNamed(operation.topic) }))[0].name);
       case 'create-subscription': {
-        const { subscription, topic, isOrdered, ackDeadlineSeconds } = operation;
+        const { subscription, topic, isOrdered } = operation;
         await subscriber.createSubscription({
           name: subscriptionNamed(subscription),
           topic: topicNamed(topic),
           enableMessageOrdering: isOrdered,
-          ackDeadlineSeconds,
+          ackDeadlineSeconds: DEADLINE_S,
         });
         return kept.set(subscription, []).size;
       }

@@ -65,6 +65,19 @@ test('a restore is free, is heard by listeners and ends transactions', async () 
   await firestore.stop();
 });
 
+test('a dump of another database, even one from the future, is taken over', async () => {
+  const [later, firestore] = [await startFirestore(), await startFirestore()];
+  await later.clock.advance(3_600_000);
+  const { writeTime } = await later.client.doc('all/a').set({ n: 1 });
+  firestore.service.restore(later.service.dump());
+  const doc = firestore.client.doc('all/a');
+  expect((await doc.get()).updateTime).toEqual(writeTime);
+  const next = await doc.update({ n: 2 });
+  expect(next.writeTime.valueOf() > writeTime.valueOf()).toBe(true);
+  await later.stop();
+  await firestore.stop();
+});
+
 test('a restore of ten thousand documents takes no longer than what has changed', async () => {
   const firestore = await startFirestore();
   const { client, service } = firestore;

@@ -42,6 +42,30 @@ test('ten clients that each add one to a counter end at ten', async () => {
   expect((await doc.get()).get('count')).toBe(10);
 });
 
+test('transactions that were aborted before take turns, so that they do not collide again', async () => {
+  await doc.set({ a: 1 });
+  const raw = rawClient(firestore);
+  const name = `${DATABASE}/documents/${doc.path}`;
+  const retry = async () => {
+    const options = { readWrite: { retryTransaction: Buffer.from('an earlier one') } };
+    const [{ transaction }] = await raw.beginTransaction({ database: DATABASE, options });
+    return transaction ?? null;
+  };
+  const [first, second] = [await retry(), await retry()];
+  const order: string[] = [];
+  await raw.getDocument({ name, transaction: first });
+  const waiting = raw
+    .getDocument({ name, transaction: second })
+    .then(() => order.push('second reads'));
+  await db.runTransaction(async (transaction) => void (await transaction.get(doc)));
+  order.push('another reads');
+  await raw.commit({ database: DATABASE, transaction: first, writes: [] });
+  await waiting;
+  expect(order).toEqual(['another reads', 'second reads']);
+  await raw.rollback({ database: DATABASE, transaction: second });
+  await raw.close();
+});
+
 test('a writer outside waits until the transaction that read the document has ended', async () => {
   await doc.set({ a: 1 });
   const order: string[] = [];

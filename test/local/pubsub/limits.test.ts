@@ -78,6 +78,22 @@ describe('a message', () => {
   });
 });
 
+describe('the new deadline of a message', () => {
+  it.each([601, -1])('is refused at %d s', async (ackDeadlineSeconds) => {
+    const name = subscription('deadlines');
+    await test.subscribe({ name }).catch(() => undefined);
+    await test.publish('x');
+    const [received] = await test.pull(name);
+    const ackIds = [received?.ackId ?? ''];
+    const modify = test.google.subscriber.modifyAckDeadline({
+      subscription: name,
+      ackIds,
+      ackDeadlineSeconds,
+    });
+    await expect(modify).rejects.toMatchObject(INVALID_ARGUMENT);
+  });
+});
+
 describe('a subscription', () => {
   it.each([
     ['an ack deadline under 10 s', { ackDeadlineSeconds: 9 }],

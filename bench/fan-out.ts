@@ -79,12 +79,13 @@ async function deliver(
   purvey: TestPurvey,
   sink: Sink,
   { buyer, category, expected }: { buyer: string; category: string; expected: number },
-): Promise<{ ms: number; postMs: number; firstMs: number; usage: Usage }> {
+): Promise<{ ms: number; cpuMs: number; postMs: number; firstMs: number; usage: Usage }> {
   const left = MINUTE_MS - (Date.now() % MINUTE_MS);
   if (left < CLEAR_MS) await delay(left + 1_000);
   await purvey.settle();
   sink.received.length = 0;
   purvey.cloud.meter.reset();
+  const cpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   const { status } = await purvey.call('POST', '/v1/rfqs', {
     as: { org: buyer },
@@ -100,11 +101,12 @@ async function deliver(
     if (ms > RUN_MS) throw new Error(`${sink.received.length} of ${expected} webhooks came`);
   }
   const ms = performance.now() - startedMs;
+  const { user, system } = process.cpuUsage(cpuBefore);
   await purvey.settle();
   const webhooks = new Set(sink.received.map(({ headers }) => headers['webhook-id']));
   if (webhooks.size !== expected || sink.received.length !== expected)
     throw new Error(`${sink.received.length} webhooks came, ${webhooks.size} different ones`);
-  return { ms, postMs, firstMs, usage: purvey.cloud.meter.read() };
+  return { ms, cpuMs: (user + system) / 1_000, postMs, firstMs, usage: purvey.cloud.meter.read() };
 }
 
 const perDelivery = ({ reads, writes, deletes, tasks, messages, kmsOperations }: Usage) =>
@@ -129,7 +131,7 @@ await inTemporaryFolder(async (folder) => {
     const rates: number[] = [];
     for (let run = 1; run <= RUNS; run++) {
       const rfq = { buyer, category: 'travel.booking', expected: PROVIDERS };
-      const { ms, postMs, firstMs, usage } = await deliver(purvey, sink, rfq);
+      const { ms, cpuMs, postMs, firstMs, usage } = await deliver(purvey, sink, rfq);
       rates.push((PROVIDERS / ms) * 1_000);
       report('fan-out', `run ${run}`, {
         deliveries: PROVIDERS,
@@ -137,6 +139,8 @@ await inTemporaryFolder(async (folder) => {
         answeredMs: round(postMs),
         firstWebhookMs: round(firstMs),
         deliveriesPerSecond: round((PROVIDERS / ms) * 1_000),
+        // Of this whole process: functions, embedded cloud and the web server that receives.
+        cpuMsPerDelivery: round(cpuMs / PROVIDERS),
         perDelivery: perDelivery(usage),
         writesGoal: WRITES_GOAL,
       });

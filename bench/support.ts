@@ -6,6 +6,7 @@ import { Firestore } from '@google-cloud/firestore';
 
 import { encode } from '../shared/google/codec.ts';
 import { withSubscriptions } from '../shared/matching/compose.ts';
+import { PatternText } from '../shared/matching/pattern.ts';
 import { type CompactSubscription, type Match, matches } from '../shared/matching/schema.ts';
 import { type Ref, ref } from '../shared/store/collection.ts';
 import type { Config } from '../shared/runtime/config.ts';
@@ -83,7 +84,7 @@ export const plainSubscription = (
   at: Date,
 ): CompactSubscription => ({
   subscription_id: subscriptionId(index),
-  categories: [...categories],
+  categories: categories.map((text) => PatternText.parse(text)),
   filters: { min_budget: null, max_latency_ms: null, regions: [] },
   cpa_preferences: {
     only_cpa_enabled: false,

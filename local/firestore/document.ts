@@ -29,7 +29,7 @@ export const documentOf = (
   updateTime,
 });
 
-export const compareByName = (a: StoredDocument, b: StoredDocument): number =>
+const compareByName = (a: StoredDocument, b: StoredDocument): number =>
   a.collection === b.collection ? compareIds(a.id, b.id) : compareNames(a.name, b.name);
 
 /** A field or `__name__`; undefined when the document lacks it. */

@@ -22,7 +22,7 @@ export interface IndexedField {
 }
 
 /** Replaces a field's automatic indexes: with an empty list the field is exempt from indexing. */
-export interface FieldOverride {
+interface FieldOverride {
   readonly collectionGroup: string;
   /** `*` for all fields of the collection group. */
   readonly fieldPath: string;

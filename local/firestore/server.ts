@@ -43,7 +43,7 @@ export type { StoredDocument } from './document.ts';
 export type Concurrency = 'pessimistic' | 'optimistic';
 
 /** All documents at one moment. */
-export interface Dump {
+interface Dump {
   readonly documents: ReadonlyMap<string, StoredDocument>;
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { verifyChain } from '../../shared/eligibility/audit.ts';
 import {
@@ -25,6 +25,7 @@ import {
   storedRfqs,
   textOf,
   webhookIds,
+  ignoreTheDead,
 } from './support.ts';
 
 /** Scores before the RFQ; and after the crash, when the first two have changed places. */
@@ -41,8 +42,7 @@ let buyer: { key: string };
 const providers = {} as Record<Name, ReadyProvider>;
 
 beforeAll(async () => {
-  // What a dead process still had to say is of no interest.
-  vi.spyOn(console, 'error').mockImplementation(() => {});
+  ignoreTheDead();
   purvey = await startTestPurvey();
   agent = await startAgent();
   for (const name of names)
@@ -52,7 +52,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await purvey.close();
   await agent.close();
-  vi.restoreAllMocks();
 });
 
 const scoreAll = async (scores: Record<Name, number>): Promise<void> => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import {
   type Received,
@@ -19,21 +19,18 @@ import {
   storedRfqs,
   textOf,
   webhookIds,
+  ignoreTheDead,
 } from './support.ts';
 
 let purvey: TestPurvey;
 let buyer: { key: string };
 
 beforeAll(async () => {
-  // What a dead process still had to say is of no interest.
-  vi.spyOn(console, 'error').mockImplementation(() => {});
+  ignoreTheDead();
   purvey = await startTestPurvey();
   buyer = await readyBuyer(purvey);
 });
-afterAll(async () => {
-  await purvey.close();
-  vi.restoreAllMocks();
-});
+afterAll(() => purvey.close());
 
 /** A provider with a webhook of its own, which answers what `answer` says. */
 async function providerAnswering(category: string, answer: (received: Received) => number) {

@@ -81,7 +81,9 @@ function* providers(size: number, at: Date): Generator<Seed> {
 const ask = (purvey: TestPurvey, category: string): Promise<Reply> => {
   provide(() => purvey.services);
   const query = new URLSearchParams({ category });
-  return purvey.call('GET', `/internal/v1/providers/subscribed?${query.toString()}`, { as: 'operator' });
+  return purvey.call('GET', `/internal/v1/providers/subscribed?${query.toString()}`, {
+    as: 'operator',
+  });
 };
 
 async function measure({ name, category }: Case, installations: readonly TestPurvey[]) {

@@ -18,6 +18,8 @@ export interface CloudOptions {
   readonly file?: string;
   /** Defaults to the machine's time. */
   readonly clock?: Clock;
+  /** Forget what the file holds. */
+  readonly fresh?: boolean;
   /** Where every product answers gRPC, on loopback; 0, the default, picks a free port. */
   readonly port?: number;
   /** The content of firestore.indexes.json. */
@@ -85,6 +87,7 @@ function openJournal(file: string): Journal {
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { project, clock = new SystemClock(), watchDeliveries = (plain) => plain } = options;
   const journal = openJournal(options.file ?? ':memory:');
+  if (options.fresh) journal.clear();
   const meter = new Meter();
   const faults = new Faults();
   const identity = createIdentity({ journal, clock });

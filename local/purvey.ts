@@ -32,8 +32,12 @@ export interface PurveyOptions {
   readonly port: number;
   /** The SQLite file that holds all state; in memory when absent. */
   readonly file?: string;
+  /** Forget what the file holds, once it is known that nobody else uses it. */
+  readonly fresh?: boolean;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Takes a sentence that the person who starts this should read. */
+  readonly tell?: (sentence: string) => void;
   /** Overrides of the environment, e.g. `ALLOW_INSECURE_ENDPOINTS`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -48,6 +52,9 @@ const CLOSE_MS = 1_000;
 export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
   // Google's clients look for a metadata server on their first call; there is none here to find.
   process.env['METADATA_SERVER_DETECTION'] ??= 'none';
+  // They would lead the clients away from the embedded cloud.
+  delete process.env['FIRESTORE_EMULATOR_HOST'];
+  delete process.env['PUBSUB_EMULATOR_HOST'];
   let cloud: Cloud | undefined;
   let inspected: Inspected | undefined;
   const clock = options.clock ?? new SystemClock();
@@ -67,6 +74,7 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
         readFileSync(new URL('../firestore.indexes.json', import.meta.url), 'utf8'),
       ),
       ...(options.file !== undefined && { file: options.file }),
+      fresh: options.fresh ?? false,
       clock,
       watchDeliveries: (dispatcher) => deliveries.watch(dispatcher),
     });
@@ -74,17 +82,21 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
     const url = `http://127.0.0.1:${door.port}`;
     const { secrets, resumed } = installationSecrets(started, options.env ?? {});
     const config = loadConfig({
-      GOOGLE_CLOUD_PROJECT: PROJECT,
       PURVEY_FUNCTION_URL: `http://${FUNCTIONS_HOST}/_functions/{name}`,
       PURVEY_PUBLIC_URL: url,
       OIDC_JWKS_URL: `${url}/_functions/jwks`,
       PURVEY_CLOUD_ENDPOINT: `127.0.0.1:${started.port}`,
       ...options.env,
       PURVEY_ENV: 'local',
+      GOOGLE_CLOUD_PROJECT: PROJECT,
       PURVEY_OPERATOR_KEY: secrets.operator_key,
       PURVEY_HMAC_KEY: secrets.hmac_key,
     });
-    await provision(manifest(), config);
+    const { replaced, left } = await provision(manifest(), config);
+    if (replaced.length + left.length > 0)
+      options.tell?.(
+        `The manifest has changed since the last start: replaced ${replaced.join(', ') || 'nothing'}; no longer in it, but left: ${left.join(', ') || 'nothing'}.`,
+      );
     const now = () => new Date(started.clock.nowMs());
     const parts = { now, ...(options.log && { log: options.log }) };
     let host = await hostFunctions(manifest(), config, parts);

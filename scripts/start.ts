@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -15,14 +14,32 @@ Starts the embedded cloud and every function on one port, loopback only.
 
 State is kept in .purvey/ (PURVEY_DATA moves it); logs are in .purvey/purvey.log.`;
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string' },
-    fresh: { type: 'boolean', default: false },
-    demo: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+/** Variables of the shell that count here; its Google Cloud settings do not. */
+const HEEDED = [
+  'ALLOW_INSECURE_ENDPOINTS',
+  'PURVEY_LOG_FILE',
+  'PURVEY_LOG_LEVEL',
+  'PURVEY_OPERATOR_KEY',
+  'PURVEY_TRUSTED_HOPS',
+];
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        port: { type: 'string' },
+        fresh: { type: 'boolean', default: false },
+        demo: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const values = options();
 if (values.help) {
   console.log(USAGE);
   process.exit(0);
@@ -35,15 +52,18 @@ const startedMs = performance.now();
 try {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port must be a number from 0 to 65535, not "${values.port}".`);
-  if (values.fresh) rmSync(folder, { recursive: true, force: true });
   const purvey = await startPurvey({
     port,
     file: `${folder}/cloud.db`,
+    fresh: values.fresh,
+    tell: (sentence) => console.log(sentence),
     env: {
       // Agents on this machine speak plain http on loopback; stage and prod refuse to start with it.
       ALLOW_INSECURE_ENDPOINTS: 'true',
       PURVEY_LOG_FILE: `${folder}/purvey.log`,
-      ...process.env,
+      ...Object.fromEntries(
+        HEEDED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
+      ),
     },
   });
   const took = ((performance.now() - startedMs) / 1_000).toFixed(1);

@@ -16,7 +16,7 @@ export default task('plan-rfq', {
   summary: 'Decide about one page of matching providers and enqueue their deliveries',
   payload: z.object({ rfq_id: z.string(), page: z.int().nonnegative() }),
   handle: async ({ rfq_id, page: index }, context) => {
-    const { store, effects, command, log } = context;
+    const { store, effects, command, at, log } = context;
     const { rfq, found, previous } = await store.getAll({
       rfq: ref(rfqs, rfq_id),
       found: pageRef(rfq_id, index),
@@ -25,8 +25,13 @@ export default task('plan-rfq', {
     if (!rfq) return log.error({ rfq_id }, 'planning dropped: there is no such RFQ');
     // A page that exists was decided before a crash or a duplicate: it is used as it is.
     const page = found ?? (await decided(rfq, index === 0 ? null : previous, index, context));
+    // Again for a page found: a crash may have come before its lines were written.
+    for (const decision of page.decisions)
+      log.info({ event: 'eligibility.decided', rfq_id, ...decision }, 'eligibility decided');
+    // An RFQ that closed meanwhile is decided about to the end, but nobody is told any more.
+    const isOpen = rfq.status === 'OPEN' && rfq.bid_deadline > at.toISOString();
     await effects.enqueue([
-      ...recipientsOf(page).map((recipient) => deliveryTask(recipient, 0)),
+      ...(isOpen ? recipientsOf(page).map((recipient) => deliveryTask(recipient, 0)) : []),
       ...(page.last ? [] : [planTask(rfq_id, index + 1)]),
     ]);
     if (!page.last) return;
@@ -41,7 +46,7 @@ async function decided(
   rfq: Rfq,
   previous: AuditPage | null,
   index: number,
-  { store, at, log }: TaskContext,
+  { store, at }: TaskContext,
 ): Promise<AuditPage> {
   if (index > 0 && !previous)
     throw new Error(`page ${index} was asked for before page ${index - 1}`);
@@ -57,10 +62,5 @@ async function decided(
     ? page
     : await store.get(pageRef(rfq.rfq_id, index));
   if (!stored) throw new Error(`page ${index} of ${rfq.rfq_id} vanished`);
-  for (const decision of stored.decisions)
-    log.info(
-      { event: 'eligibility.decided', rfq_id: rfq.rfq_id, ...decision },
-      'eligibility decided',
-    );
   return stored;
 }

@@ -58,6 +58,11 @@ export class Journal {
     };
   }
 
+  /** Forgets everything. Only before any table is loaded. */
+  clear(): void {
+    this.#db.exec('DELETE FROM entries; VACUUM');
+  }
+
   /** Resolves when every change made before this call is on disk. */
   flushed(): Promise<void> {
     return this.#commit ?? Promise.resolve();

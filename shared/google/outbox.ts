@@ -44,8 +44,10 @@ export async function handOn(entry: OutboxEntry, effects: Effects): Promise<void
   await Promise.all([effects.publish(pending.events), effects.enqueue(tasks)]);
 }
 
-/** Entries that one relay run looks at in one read. */
+/** Entries that a relay run looks at in one read. */
 const PAGE = 100;
+/** Entries handed on at once: one that cannot be holds up few others. */
+const PARALLEL = 10;
 
 export function createOutbox(
   store: Pick<Store, 'write'> & {
@@ -56,30 +58,34 @@ export function createOutbox(
   },
   effects: Effects,
   log: Log,
+  now: () => Date,
 ): Outbox {
+  async function relayed({ id, doc }: { id: string; doc: OutboxEntry }): Promise<boolean> {
+    try {
+      await handOn(doc, effects);
+      await store.write([remove(ref(outboxEntries, id))]);
+      return true;
+    } catch (error) {
+      log.error({ err: error, command_id: doc.command_id }, 'outbox entry could not be relayed');
+      return false;
+    }
+  }
+
   return {
-    async relay(now, minAgeMs) {
-      let relayed = 0;
-      let left = 0;
-      let after: string | undefined;
+    async relay({ minAgeMs, budgetMs, after: from }) {
+      const startedMs = now().getTime();
+      const counts = { relayed: 0, left: 0 };
+      let after = from ?? undefined;
       for (;;) {
         const page = await store.listOutbox(PAGE, after);
-        for (const { id, doc } of page) {
-          if (now.getTime() - doc.created_at.getTime() < minAgeMs) continue;
-          try {
-            await handOn(doc, effects);
-            await store.write([remove(ref(outboxEntries, id))]);
-            relayed++;
-          } catch (error) {
-            left++;
-            log.error(
-              { err: error, command_id: doc.command_id },
-              'outbox entry could not be relayed',
-            );
-          }
+        const due = page.filter(({ doc }) => startedMs - doc.created_at.getTime() >= minAgeMs);
+        while (due.length > 0) {
+          const results = await Promise.all(due.splice(0, PARALLEL).map(relayed));
+          for (const isDone of results) counts[isDone ? 'relayed' : 'left']++;
         }
-        if (page.length < PAGE) return { relayed, left };
+        if (page.length < PAGE) return { ...counts, next: null };
         after = page.at(-1)?.id;
+        if (now().getTime() - startedMs > budgetMs) return { ...counts, next: after ?? null };
       }
     },
   };

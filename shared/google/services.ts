@@ -21,7 +21,7 @@ export function createServices(
   const clients = createClients(config);
   const effects = createEffects(clients, config);
   const store = createStore(clients, effects, log);
-  const outbox = createOutbox(store, effects, log);
+  const outbox = createOutbox(store, effects, log, now);
   const vault = createVault(clients, store, config, { now, randomBytes: random });
   const outbound = createOutbound(config);
   return {

@@ -74,13 +74,14 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
   ): Promise<Applied<Reply> & { entry?: { ref: Ref<OutboxEntry>; doc: OutboxEntry } }> {
     const db = await clients.firestore();
     const record = ref(commandRecords, sha256Hex(command.id).slice(0, 40));
-    const outbox = ref(outboxEntries, sha256Hex(`outbox ${command.id}`).slice(0, 40));
     // Effects of the attempt that was applied: a rerun decides the same, so the last stands for it.
     let entry: { ref: Ref<OutboxEntry>; doc: OutboxEntry } | undefined;
     const runId = randomUUID();
+    const outbox = ref(outboxEntries, runId);
     const applied = (snapshot: DocumentSnapshot | undefined) => {
       const found = read(record, snapshot);
-      if (!found) return null;
+      // A record that has expired proves nothing any more, though TTL may leave it for a day.
+      if (!found || found.expire_at <= command.at) return null;
       const replayed = found.run_id !== runId;
       // What another call committed, that call or the relay hands on.
       return {
@@ -110,7 +111,7 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
             return { reply: decision.reply, replayed: false };
           for (const write of decision.writes) put(db, transaction, write);
           put(db, transaction, {
-            kind: 'create',
+            kind: 'set',
             ref: record,
             doc: {
               reply: JSON.stringify(decision.reply ?? null),

@@ -8,6 +8,9 @@ import { checkTarget } from './egress.ts';
 import { isForbiddenAddress } from './forbidden-address.ts';
 
 const RESPONSE_BYTES_MAX = 64 * 1024;
+/** What is read of a body that nobody wants, before its connection is given up instead. */
+const DISCARDED_BYTES_MAX = 16 * 1024;
+const DISCARD_MS = 1_000;
 const USER_AGENT = 'Purvey/1';
 
 class ForbiddenTarget extends Error {
@@ -93,28 +96,30 @@ export function createOutbound(
 }
 
 async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<OutboundResult> {
+  if (bytesMax === 0) {
+    // A short body is read away, to keep the connection; a stream that never ends is cut off.
+    void response.body
+      .dump({ limit: DISCARDED_BYTES_MAX, signal: AbortSignal.timeout(DISCARD_MS) })
+      .catch(() => undefined);
+    return { kind: 'response', ...headOf(response), body: '' };
+  }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
-    if (bytesMax === 0) break;
     size += chunk.length;
     if (size > bytesMax) return { kind: 'failed', reason: 'response_too_large' };
     chunks.push(chunk);
   }
-  const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [
-      name,
-      [value ?? ''].flat().join(', '),
-    ]),
-  );
   // A compressed answer was not asked for; it stays compressed and counts as the bytes it is.
-  return {
-    kind: 'response',
-    status: response.statusCode,
-    headers,
-    body: Buffer.concat(chunks).toString('utf8'),
-  };
+  return { kind: 'response', ...headOf(response), body: Buffer.concat(chunks).toString('utf8') };
 }
+
+const headOf = ({ statusCode, headers }: Dispatcher.ResponseData) => ({
+  status: statusCode,
+  headers: Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
+  ),
+});
 
 function failureOf(error: unknown, signal: AbortSignal): OutboundResult {
   for (let cause = error; cause instanceof Error; cause = cause.cause)

@@ -8,12 +8,15 @@ import type { CompactSubscription, Match } from './schema.ts';
 export interface MatchRequest {
   readonly category: string;
   /** Decimal, in the request's own currency: `min_budget` has none to compare. */
-  readonly max_price?: string;
+  readonly max_price?: string | undefined;
   /** Lower case. */
-  readonly region?: string;
-  readonly max_latency_ms?: number;
-  /** Null for a request without CPA terms; absent when that is not known. */
-  readonly cpa?: OfferedCpa | null;
+  readonly region?: string | undefined;
+  readonly max_latency_ms?: number | undefined;
+  /**
+   * Null for a request without CPA terms, absent when that is not known. `terms_unknown` is work that will
+   * have some: it finds whoever takes CPA terms at all, and leaves bonus and penalty for later.
+   */
+  readonly cpa?: OfferedCpa | 'terms_unknown' | null;
 }
 
 export interface OfferedCpa {
@@ -43,7 +46,9 @@ export function matchSubscription(
     const wanted =
       pattern !== undefined &&
       passesFilters(subscription, request) &&
-      (!cpaFilterEnabled || passesCpa(match, subscription, request));
+      (request.cpa === 'terms_unknown'
+        ? isCpaProvider(match, request.category)
+        : !cpaFilterEnabled || passesCpa(match, subscription, request.category, request.cpa));
     return wanted ? [{ subscription, pattern, preferred: preferredIn(subscription, request) }] : [];
   });
   const [best] = candidates.toSorted(
@@ -72,19 +77,27 @@ function passesFilters(
   return regions.length === 0 || region === undefined || regions.includes(region);
 }
 
+/** Whether a provider is set up for CPA and takes it in this category. Asked for outright: no filter of its own. */
+const isCpaProvider = (match: Pick<Match, 'pricing_tiers' | 'cpa'>, category: string): boolean =>
+  match.cpa !== null && acceptsCpa(match, tierFor(match.pricing_tiers, category));
+
+/** The tier's word counts before the profile's; who says nothing accepts. */
+const acceptsCpa = ({ cpa }: Pick<Match, 'cpa'>, tier: PricingTier | undefined): boolean =>
+  tier?.accepts_cpa ?? cpa?.accepts_cpa_terms ?? true;
+
 function passesCpa(
   match: Pick<Match, 'pricing_tiers' | 'cpa'>,
   { cpa_preferences }: CompactSubscription,
-  { category, cpa: offered }: MatchRequest,
+  category: string,
+  offered: OfferedCpa | null | undefined,
 ): boolean {
   if (offered === undefined) return true;
   if (offered === null) return !cpa_preferences.only_cpa_enabled;
   const tier = tierFor(match.pricing_tiers, category);
-  const accepts = tier?.accepts_cpa ?? match.cpa?.accepts_cpa_terms ?? true;
   const leastBonuses = [cpa_preferences.min_bonus_opportunity, tier?.min_bonus_for_cpa ?? null];
   const highestRates = [cpa_preferences.max_penalty_exposure, tier?.max_penalty_for_cpa ?? null];
   return (
-    accepts &&
+    acceptsCpa(match, tier) &&
     leastBonuses.every((least) => least === null || compareDecimals(offered.bonus, least) >= 0) &&
     highestRates.every((highest) => highest === null || offered.penalty_rate <= highest)
   );
@@ -97,6 +110,8 @@ export const tierFor = (tiers: readonly PricingTier[], category: string): Pricin
     .toSorted((a, b) => bySpecificity(a.category, b.category) || a.priority - b.priority)[0];
 
 const preferredIn = ({ cpa_preferences }: CompactSubscription, { cpa }: MatchRequest): number =>
-  cpa?.metrics.filter((metric) => cpa_preferences.preferred_criteria.includes(metric)).length ?? 0;
+  cpa && cpa !== 'terms_unknown'
+    ? cpa.metrics.filter((metric) => cpa_preferences.preferred_criteria.includes(metric)).length
+    : 0;
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -7,7 +7,8 @@ import { TrustTier } from '../providers/tier.ts';
 import { collection } from '../store/collection.ts';
 import { Timestamp } from '../time.ts';
 
-export const MAX_KEYS = 1_000;
+/** Over all active subscriptions of a provider. */
+export const MAX_PATTERNS = 1_000;
 
 /** What work a subscription wants. Nothing set means no condition. */
 export const Filters = z.object({
@@ -49,7 +50,7 @@ export const Match = z.object({
   name: z.string(),
   endpoint: z.string(),
   /** The union of the subscriptions' pattern keys; empty for an archived provider. */
-  keys: z.array(z.string()).max(MAX_KEYS),
+  keys: z.array(z.string()).max(MAX_PATTERNS),
   subscriptions: z.array(CompactSubscription),
   status: ProviderStatus,
   trust_tier: TrustTier,

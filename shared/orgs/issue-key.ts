@@ -1,6 +1,6 @@
 import { AppError, notFound } from '../errors.ts';
 import { invalidField } from '../invalid-field.ts';
-import { apiKeys } from '../providers/schema.ts';
+import { apiKeys } from '../api-keys/schema.ts';
 import { ref } from '../store/collection.ts';
 import { type Command, type Decision, type Docs, create } from '../store/decision.ts';
 import { type IssueKey, type OrgKey, orgKeys, orgs } from './schema.ts';

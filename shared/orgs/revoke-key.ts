@@ -1,5 +1,5 @@
 import { notFound } from '../errors.ts';
-import { type ApiKey, apiKeys } from '../providers/schema.ts';
+import { type ApiKey, apiKeys } from '../api-keys/schema.ts';
 import { ref } from '../store/collection.ts';
 import { type Command, type Decision, type Docs, set } from '../store/decision.ts';
 import { type OrgKey, orgKeys } from './schema.ts';

@@ -6,14 +6,8 @@ import { type Command, type Decision, type Docs, create } from '../store/decisio
 import type { KnownMetrics, ProviderRegistry } from './config.ts';
 import { newCpaProfile, withPriorities } from './cpa-profile.ts';
 import { nameId } from './name.ts';
-import {
-  type Provider,
-  type RegisterProvider,
-  apiKeys,
-  apiSecrets,
-  providerNames,
-  providers,
-} from './schema.ts';
+import { apiKeys, apiSecrets } from '../api-keys/schema.ts';
+import { type Provider, type RegisterProvider, providerNames, providers } from './schema.ts';
 import { requireHttps } from './url.ts';
 
 export interface RegisterCommand extends Command {

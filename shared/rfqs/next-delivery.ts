@@ -2,6 +2,8 @@ import type { DeliveryState } from './delivery.ts';
 
 const FIRST_BACK_OFF_MS = 5_000;
 const MAX_BACK_OFF_MS = 15 * 60 * 1_000;
+/** A receiver may ask for a longer pause than ours, but a task cannot be scheduled for ever. */
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1_000;
 const GONE = 410;
 
 /** What came of one call of a webhook. */
@@ -87,7 +89,8 @@ function nextAttemptAt(
   if (outcome.kind === 'deferred')
     return new Date(Math.max(outcome.until.getTime(), at.getTime() + FIRST_BACK_OFF_MS));
   if (!outcome.retryable || outcome.http_status === GONE) return null;
-  const waitMs = Math.max(backOffMs(attempts), outcome.retry_after_ms ?? 0);
+  const asked = Math.min(outcome.retry_after_ms ?? 0, MAX_RETRY_AFTER_MS);
+  const waitMs = Math.max(backOffMs(attempts), asked);
   return new Date(at.getTime() + waitMs);
 }
 

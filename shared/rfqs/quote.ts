@@ -27,6 +27,10 @@ export const SubmitQuote = z.object({
   confidence: Confidence,
   /** How much of the RFQ's quantity the provider can take; all of it when absent. */
   capacity: PositiveDecimal.nullish(),
+  /**
+   * Of an RFQ with CPA terms: who quotes accepts them, and absence says so as well. What says otherwise is
+   * refused.
+   */
   cpa_acceptance: z
     .object({
       accept_cpa_terms: z.boolean().default(true),

@@ -6,6 +6,9 @@ import { type Delivery, type Recipient, deliveryRef, deliveryTask, messageId } f
 import { type AttemptOutcome, nextDelivery } from './next-delivery.ts';
 import { type Rfq, rfqs } from './schema.ts';
 
+/** Awarded, cancelled or unsubscribed meanwhile: nothing failed that anybody would want to replay. */
+const MOOT: ReadonlySet<string> = new Set(['rfq_closed', 'subscription_ended']);
+
 export interface RecordAttemptCommand extends Command {
   readonly recipient: Recipient;
   /** The `n` of the task that made the attempt. */
@@ -64,8 +67,7 @@ export function recordAttempt(
       return { writes: [saved], tasks: [deliveryTask(recipient, n + 1, again)], reply };
     }
     case 'failed': {
-      // Awarded or cancelled meanwhile: nothing failed that anybody would want to replay.
-      if (progress.last_failure.reason_code === 'rfq_closed') return { writes: [saved], reply };
+      if (MOOT.has(progress.last_failure.reason_code)) return { writes: [saved], reply };
       const letter = deadLetterOf(rfq, next, progress.last_failure, command);
       return { writes: [saved, letter.write], events: [letter.event], reply };
     }

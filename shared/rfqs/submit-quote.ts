@@ -1,9 +1,9 @@
 import type { EligibilityDecision } from '../eligibility/decision.ts';
 import { AppError, notFound } from '../errors.ts';
-import { invalidField } from '../invalid-field.ts';
-import { compareDecimals, decimalToNumber } from '../money/decimal.ts';
+import { decimalToNumber } from '../money/decimal.ts';
 import { ref } from '../store/collection.ts';
 import { type Command, type Decision, type Docs, set } from '../store/decision.ts';
+import { assertAcceptable } from './acceptable-quote.ts';
 import { type Quote, type SubmitQuote, quoteId, quotes } from './quote.ts';
 import { type Rfq, rfqs } from './schema.ts';
 
@@ -30,7 +30,8 @@ export const submitQuoteRefs = ({
  * Submits a quote, or replaces the provider's former one, until the deadline.
  *
  * @throws {AppError} `not_found` for a provider who was not invited, `rfq_closed` when late,
- *   `currency_mismatch`, `price_above_budget`, `invalid_request` for a capacity below `min_fill`
+ *   `currency_mismatch`, `price_above_budget`, `invalid_request` for a capacity below `min_fill` or
+ *   an acceptance that falls short of the CPA terms
  */
 export function submitQuote(
   { rfq, quote }: Docs<ReturnType<typeof submitQuoteRefs>>,
@@ -92,22 +93,4 @@ function assertOpen({ status, bid_deadline }: Rfq, at: Date): void {
     throw new AppError('rfq_closed', `The RFQ is ${status} and takes no more quotes.`);
   if (at.getTime() >= Date.parse(bid_deadline))
     throw new AppError('rfq_closed', `The bid deadline was ${bid_deadline}; quotes are closed.`);
-}
-
-function assertAcceptable(
-  { budget, min_fill }: Rfq,
-  { price, currency, capacity }: SubmitQuote,
-): void {
-  if (currency !== budget.currency)
-    throw new AppError(
-      'currency_mismatch',
-      `The budget is in ${budget.currency}, the quote in ${currency}; quote in ${budget.currency}.`,
-    );
-  if (compareDecimals(price, budget.max_price) > 0)
-    throw new AppError(
-      'price_above_budget',
-      `The price ${price} is above the budget; quote at most ${budget.max_price} ${currency}.`,
-    );
-  if (min_fill !== null && capacity != null && compareDecimals(capacity, min_fill) < 0)
-    throw invalidField('body.capacity', `must be at least the RFQ's min_fill, ${min_fill}`);
 }

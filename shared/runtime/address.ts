@@ -16,3 +16,16 @@ export function clientAddress(req: IncomingMessage, trustedHops: number): string
     .filter(Boolean);
   return hops.at(-trustedHops) ?? peer;
 }
+
+/**
+ * What limits are counted by: an IPv4 address, or the /64 of an IPv6 address, of which one client has
+ * 2^64.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':') || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::', 2);
+  const first = head === '' ? [] : head.split(':');
+  const last = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => '0');
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(':')}::/64`;
+}

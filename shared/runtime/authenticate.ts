@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { sha256Hex } from '../canonical-json.ts';
 import { AppError } from '../errors.ts';
-import { apiKeys } from '../providers/schema.ts';
+import { apiKeys } from '../api-keys/schema.ts';
 import { ref } from '../store/collection.ts';
 import { clientAddress } from './address.ts';
 import type { Caller } from './caller.ts';

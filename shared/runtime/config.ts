@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as YAML from 'yaml';
 import { z } from 'zod';
 
 const Limit = z.strictObject({
@@ -81,7 +82,8 @@ const typed = (key: keyof Config, text: string): unknown =>
 export function readConfigFile(path: string): unknown {
   const compiled = new URL(`../../configs/${path}.json`, import.meta.url);
   if (existsSync(compiled)) return JSON.parse(readFileSync(compiled, 'utf8'));
-  return parse(readFileSync(new URL(`../../configs/${path}.yaml`, import.meta.url), 'utf8'));
+  const yaml = createRequire(import.meta.url)('yaml') as typeof YAML;
+  return yaml.parse(readFileSync(new URL(`../../configs/${path}.yaml`, import.meta.url), 'utf8'));
 }
 
 /**

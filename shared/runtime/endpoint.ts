@@ -2,11 +2,13 @@ import { type Request, type Response, http } from '@google-cloud/functions-frame
 import type { z } from 'zod';
 
 import { AppError, type ErrorCode, statusOf } from '../errors.ts';
+import { clientAddress, networkOf } from './address.ts';
 import { audienceOf } from './audience.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize } from './authorize.ts';
 import { type Caller, callerName } from './caller.ts';
 import { type RequestContext, createContext } from './context.ts';
+import { hmacSha256Hex } from './hmac.ts';
 import { type Answer, idempotencyKeyOf, oncePerKey, scopedKey } from './idempotency.ts';
 import { type HttpFunction, entryOf, manifest } from './manifest.ts';
 import { matchPath } from './path.ts';
@@ -93,11 +95,12 @@ async function respond({ name, spec }: Endpoint, req: Request, res: Response): P
   let answer: Answer;
   try {
     const params = route(entry, req);
+    // Before any look-up: on an open endpoint even a wrong key costs a read.
+    await limit(entry, req, given);
     caller = await authenticate(req, given, audienceOf(given.config, name), {
       lenient: entry.callers.includes('public'),
     });
     authorize(caller, entry, params);
-    await limit(entry, caller, given);
     answer = await run(name, spec, entry, { req, params, caller, requestId }, given);
   } catch (error) {
     failure = error;
@@ -140,10 +143,13 @@ function route(entry: HttpFunction, req: Request): Record<string, string> {
 const methodsAt = (path: string): string[] =>
   Object.values(manifest().http).flatMap((other) => (other.path === path ? [other.method] : []));
 
-async function limit(entry: HttpFunction, caller: Caller, given: Services): Promise<void> {
-  if (!entry.limit || caller.kind !== 'public') return;
-  const { per_address: perAddress, global, window_s: windowS } = given.config.limits[entry.limit];
-  await takePermit(given, `${entry.limit}:${caller.address}`, perAddress, windowS);
+/** Whatever key is sent along counts: keys to providers are free. The operator's is checked next. */
+async function limit(entry: HttpFunction, req: Request, given: Services): Promise<void> {
+  if (!entry.limit || req.headers['x-operator-key'] !== undefined) return;
+  const { limits, trusted_hops: trustedHops } = given.config;
+  const { per_address: perAddress, global, window_s: windowS } = limits[entry.limit];
+  const network = networkOf(clientAddress(req, trustedHops));
+  await takePermit(given, `${entry.limit}:${network}`, perAddress, windowS);
   await takePermit(given, entry.limit, global, windowS);
 }
 
@@ -169,8 +175,11 @@ async function run(
   };
   const key = entry.method === 'POST' ? idempotencyKeyOf(req) : null;
   const scoped = key === null ? null : scopedKey(caller, name, key);
+  const canonical = `${req.method} ${req.originalUrl}\n${JSON.stringify(req.body ?? null)}`;
+  // Key and request together name the command: the same key for another request is another command.
+  const commandKey = scoped && `${scoped}\n${hmacSha256Hex(given.config.hmac_key, canonical)}`;
   const work = async (): Promise<Answer> => {
-    const context = { ...createContext(given, requestId, scoped), caller };
+    const context = { ...createContext(given, requestId, commandKey), caller };
     const reply = await spec.handle(input as never, context);
     return { status: spec.status ?? 200, body: spec.reply.parse(reply) };
   };
@@ -179,7 +188,7 @@ async function run(
     given,
     {
       scopedKey: scoped,
-      request: `${req.method} ${req.originalUrl}\n${JSON.stringify(req.body ?? null)}`,
+      request: canonical,
       leaseMs: entry.timeout_s * 1_000,
     },
     spec.secrets ?? [],

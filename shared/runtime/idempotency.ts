@@ -10,7 +10,7 @@ import {
   judge,
 } from '../idempotency/record.ts';
 import { ref } from '../store/collection.ts';
-import { remove, set } from '../store/decision.ts';
+import { type Write, remove, set } from '../store/decision.ts';
 import { type Caller, callerName } from './caller.ts';
 import { hmacSha256Hex } from './hmac.ts';
 import type { Services } from './services.ts';
@@ -81,11 +81,19 @@ export async function oncePerKey(
     case 'run':
       break;
   }
+  // After the lease another run may have taken over, and its record is not ours to touch.
+  const ifMine = (write: Write) =>
+    now().toISOString() < mine.lease_until
+      ? store.write([write])
+      : store.revise({ record }, (docs) => ({
+          writes: docs.record?.run_id === runId ? [write] : [],
+          reply: undefined,
+        }));
   let answer: Answer;
   try {
     answer = await work();
   } catch (error) {
-    await store.write([remove(record)]).catch(() => undefined);
+    await ifMine(remove(record)).catch(() => undefined);
     throw error;
   }
   const { shown, withheld } = withhold(answer.body, secrets);
@@ -97,7 +105,7 @@ export async function oncePerKey(
     withheld,
   };
   // The effect is committed; without the record a retry still finds the command's own.
-  await store.write([set(record, done)]).catch(() => undefined);
+  await ifMine(set(record, done)).catch(() => undefined);
   return answer;
 }
 

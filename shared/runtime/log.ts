@@ -1,3 +1,6 @@
+import { mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import { type Logger, destination, pino } from 'pino';
 
 import type { Config } from './config.ts';
@@ -50,6 +53,14 @@ export function createLog(config: Pick<Config, 'log_level' | 'log_file' | 'envir
       },
       hooks: { streamWrite: redact },
     },
-    destination({ dest: config.log_file ?? 1, sync: config.log_file === undefined, mkdir: true }),
+    config.log_file === undefined
+      ? destination({ dest: 1, sync: true })
+      : destination({ dest: opened(config.log_file), sync: false }),
   );
+}
+
+/** Opened at once: where pino opens a file by itself, a process that ends soon after throws. */
+function opened(file: string): number {
+  mkdirSync(dirname(file), { recursive: true });
+  return openSync(file, 'a');
 }

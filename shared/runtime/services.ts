@@ -75,8 +75,15 @@ export interface Store {
 
 /** Hands on what commits left in the outbox. */
 export interface Outbox {
-  /** Publishes and enqueues entries older than `minAgeMs`; returns how many. */
-  relay(now: Date, minAgeMs: number): Promise<{ relayed: number; left: number }>;
+  /**
+   * Publishes and enqueues entries older than `minAgeMs`, beginning after the entry `after`, until all
+   * were looked at or `budgetMs` have passed. `next` is where the next run begins; null for the start.
+   */
+  relay(run: {
+    readonly minAgeMs: number;
+    readonly budgetMs: number;
+    readonly after: string | null;
+  }): Promise<{ relayed: number; left: number; next: string | null }>;
 }
 
 export interface Effects {

@@ -1,6 +1,6 @@
 import { AppError, notFound } from '../errors.ts';
 import { invalidField } from '../invalid-field.ts';
-import { withSubscriptions } from '../matching/compose.ts';
+import { withSubscription } from '../matching/compose.ts';
 import { matches } from '../matching/schema.ts';
 import type { ProviderRegistry } from '../providers/config.ts';
 import { providers } from '../providers/schema.ts';
@@ -31,7 +31,7 @@ export const createSubscriptionRefs = ({
  * Subscribes a provider to categories of work; it is matched from the same commit on. Whether the
  * caller may act for the provider is the handler's matter.
  *
- * @throws {AppError} `not_found`; `conflict` for an archived provider or too many subscriptions;
+ * @throws {AppError} `not_found`; `conflict` for an archived provider, or too many or too long subscriptions;
  *   `invalid_request` for too many or too costly patterns, plain http, or no address to deliver to
  */
 export function createSubscription(
@@ -52,7 +52,7 @@ export function createSubscription(
       'body.delivery.webhook_url',
       'is needed, because the provider has no bid_webhook',
     );
-  const nextMatch = withSubscriptions(match, [...match.subscriptions, compacted], command.at);
+  const nextMatch = withSubscription(match, compacted, command.at);
   const { subscription_id, provider_id, categories, created_at, version } = subscription;
   return {
     writes: [

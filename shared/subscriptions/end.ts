@@ -1,5 +1,5 @@
 import { notFound } from '../errors.ts';
-import { withSubscriptions } from '../matching/compose.ts';
+import { withoutSubscription } from '../matching/compose.ts';
 import { matches } from '../matching/schema.ts';
 import { ref } from '../store/collection.ts';
 import { type Command, type Decision, type Docs, set } from '../store/decision.ts';
@@ -42,11 +42,10 @@ export function endSubscription(
     updated_at: command.at.toISOString(),
     version: subscription.version + 1,
   };
-  const rest = match.subscriptions.filter((other) => other.subscription_id !== subscription_id);
   return {
     writes: [
       set(ref(subscriptions, subscription_id), next),
-      set(ref(matches, provider_id), withSubscriptions(match, rest, command.at)),
+      set(ref(matches, provider_id), withoutSubscription(match, subscription_id, command.at)),
     ],
     events: [
       {

@@ -73,7 +73,7 @@ describe('applying a command', () => {
       [
         counter.path,
         expect.stringMatching(/^commands\/[0-9a-f]{40}$/),
-        expect.stringMatching(/^outbox\/[0-9a-f]{40}$/),
+        expect.stringMatching(/^outbox\/[0-9a-f-]{36}$/),
       ],
       [commits[0]?.[2]],
     ]);

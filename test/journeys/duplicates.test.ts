@@ -15,11 +15,11 @@ import {
   passRelay,
   readDecisions,
   readRfq,
-  seedProviders,
   storedPages,
   webhookIds,
   withFault,
 } from './support.ts';
+import { seedProviders } from './seed.ts';
 
 /** More than two pages of 300, every twentieth of them eligible. */
 const PROVIDERS = 610;

@@ -92,6 +92,18 @@ describe('a second start on the same folder while the first runs', () => {
   });
 });
 
+describe('a stop as soon as it is ready', () => {
+  test('ends in peace', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'purvey-stop-'));
+    const { child, output } = launch(other);
+    await vi.waitFor(() => expect(output()).toContain('Purvey is ready'), 30_000);
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    expect({ code, isQuiet: !output().includes('Error') }).toEqual({ code: 0, isQuiet: true });
+    await rm(other, { recursive: true, force: true });
+  });
+});
+
 describe('after kill -9 in a burst of writes, and another start', () => {
   let acknowledged: Acknowledged;
   let output: string;

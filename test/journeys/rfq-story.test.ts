@@ -202,10 +202,13 @@ describe('an RFQ', () => {
     expect(pages.flatMap((page) => page.decisions)).toEqual(decisions);
 
     const [page] = pages;
-    if (!page) throw new Error('no page was stored');
-    const [decision, ...others] = page.decisions;
-    const forged = { ...page, decisions: [{ ...decision, eligible: true }, ...others] };
-    expect(verifyChain([forged as typeof page])).toMatchObject({ intact: false, index: 0 });
+    const [decision, ...others] = page?.decisions ?? [];
+    if (!page || !decision) throw new Error('nothing was stored');
+    const forged = {
+      ...page,
+      decisions: [{ ...decision, eligible: !decision.eligible }, ...others],
+    };
+    expect(verifyChain([forged])).toMatchObject({ intact: false, index: 0 });
   });
 
   test('is nobody else’s to see', async () => {

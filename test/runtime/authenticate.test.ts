@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { AppError } from '../../shared/errors.ts';
 import { keyHash } from '../../shared/ids.ts';
-import { type ApiKey, apiKeys } from '../../shared/providers/schema.ts';
+import { type ApiKey, apiKeys } from '../../shared/api-keys/schema.ts';
 import { authenticate } from '../../shared/runtime/authenticate.ts';
 import type { Config } from '../../shared/runtime/config.ts';
 import type { Services } from '../../shared/runtime/services.ts';

@@ -165,18 +165,37 @@ describe('subscribing', () => {
     expect(await refused(purvey, ['POST', path, call])).toMatchObject({ code: 'conflict' });
   });
 
-  test('is refused beyond 1,000 different categories', async () => {
-    const broad = await registerProvider(purvey, { name: 'Broad', endpoint: agent.url });
-    const hundred = (nth: number) => Array.from({ length: 100 }, (_, i) => `c${nth}.x${i}`);
+  test.each([
+    ['different', (nth: number, i: number) => `c${nth}.x${i}`],
+    ['repeated', (_: number, i: number) => `c.x${i}`],
+  ])('is refused beyond 1,000 %s categories', async (kind, name) => {
+    const broad = await registerProvider(purvey, { name: `Broad ${kind}`, endpoint: agent.url });
     const call = (nth: number) => ({
       as: { provider: broad.key },
-      body: { ...good(), provider_id: broad.id, categories: hundred(nth) },
+      body: {
+        ...good(),
+        provider_id: broad.id,
+        categories: Array.from({ length: 100 }, (_, i) => name(nth, i)),
+      },
     });
     for (let nth = 0; nth < 10; nth++) await ok(purvey.call('POST', path, call(nth)));
     expect(await refused(purvey, ['POST', path, call(10)])).toMatchObject({
       code: 'invalid_request',
       details: [{ field: 'body.categories', reason: expect.stringMatching(/at most 1000/) }],
     });
+  });
+
+  test('is refused beyond 64 KiB of text, and says what to do', async () => {
+    const wordy = await registerProvider(purvey, { name: 'Wordy', endpoint: agent.url });
+    const regions = Array.from({ length: 100 }, (_, i) => String(i).padStart(64, 'r'));
+    const call = {
+      as: { provider: wordy.key },
+      body: { ...good(), provider_id: wordy.id, filters: { regions } },
+    };
+    for (let nth = 0; nth < 10; nth++) await ok(purvey.call('POST', path, call));
+    const error = await refused(purvey, ['POST', path, call]);
+    expect(error).toMatchObject({ code: 'conflict' });
+    expect(error.message).toMatch(/at most 64 KiB/);
   });
 
   const filters = (given: object) => ({ filters: given });

@@ -4,7 +4,7 @@ import { createOrg } from '../../../shared/orgs/create.ts';
 import { type IssueKeyCommand, issueKey } from '../../../shared/orgs/issue-key.ts';
 import { revokeKey } from '../../../shared/orgs/revoke-key.ts';
 import { CreateOrg, IssueKey, type Org, orgKeys, orgs } from '../../../shared/orgs/schema.ts';
-import { apiKeys } from '../../../shared/providers/schema.ts';
+import { apiKeys } from '../../../shared/api-keys/schema.ts';
 import { ref } from '../../../shared/store/collection.ts';
 import { command, docAt, errorOf, later } from '../examples.ts';
 

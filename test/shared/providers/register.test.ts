@@ -7,13 +7,8 @@ import {
   register,
   registerRefs,
 } from '../../../shared/providers/register.ts';
-import {
-  RegisterProvider,
-  apiKeys,
-  apiSecrets,
-  providerNames,
-  providers,
-} from '../../../shared/providers/schema.ts';
+import { apiKeys, apiSecrets } from '../../../shared/api-keys/schema.ts';
+import { RegisterProvider, providerNames, providers } from '../../../shared/providers/schema.ts';
 import { ref } from '../../../shared/store/collection.ts';
 import { aProvider, command, docAt, errorOf, knownMetrics, registry } from '../examples.ts';
 

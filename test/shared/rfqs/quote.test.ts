@@ -5,7 +5,17 @@ import { SubmitQuote, quotes } from '../../../shared/rfqs/quote.ts';
 import { type SubmitQuoteCommand, submitQuote } from '../../../shared/rfqs/submit-quote.ts';
 import { quoteView } from '../../../shared/rfqs/view.ts';
 import { ref } from '../../../shared/store/collection.ts';
-import { aMatch, aQuote, anRfq, at, command, docAt, errorOf, grounds } from '../examples.ts';
+import {
+  aMatch,
+  aQuote,
+  anRfq,
+  at,
+  command,
+  cpaTerms,
+  docAt,
+  errorOf,
+  grounds,
+} from '../examples.ts';
 
 const provider_id = 'prov_0000000000000001';
 const offer = { price: 80, currency: 'USD', confidence: 0.9 };
@@ -98,6 +108,44 @@ describe('submitting a quote', () => {
       details: [{ field: 'body.capacity' }],
     });
     expect(submitQuote({ rfq, quote: null }, quoting({ capacity: 5 })).reply.capacity).toBe('5');
+  });
+
+  describe('for work with CPA terms', () => {
+    const offering = (max_penalty_rate: number, cpa_acceptance?: object | null) => {
+      const rfq = anRfq({ cpa_terms: { ...cpaTerms, max_penalty_rate } });
+      return submitQuote({ rfq, quote: null }, quoting({ cpa_acceptance })).reply;
+    };
+
+    it.each([
+      [0.2, undefined],
+      [0.2, null],
+      [0.2, {}],
+      [0.2, { max_penalty_accepted: 0.2 }],
+      [0, { accept_penalty: false, max_penalty_accepted: 0 }],
+    ])('with a penalty rate of %d takes the acceptance %j', (rate, acceptance) => {
+      expect(offering(rate, acceptance).status).toBe('SUBMITTED');
+    });
+
+    it.each([
+      ['accept_cpa_terms', 0, { accept_cpa_terms: false }],
+      ['accept_penalty', 0.2, { accept_penalty: false }],
+      ['max_penalty_accepted', 0.2, { max_penalty_accepted: 0.19 }],
+    ])('refuses one whose %s falls short, and names what is asked', (name, rate, acceptance) => {
+      expect(errorOf(() => offering(rate, acceptance))).toMatchObject({
+        code: 'invalid_request',
+        details: [
+          {
+            field: `body.cpa_acceptance.${name}`,
+            reason: expect.stringContaining(rate === 0 ? 'CPA terms' : `max_penalty_rate`),
+          },
+        ],
+      });
+    });
+
+    it('asks for nothing where there are no CPA terms', () => {
+      const declined = quoting({ cpa_acceptance: { accept_cpa_terms: false } });
+      expect(submitQuote(open, declined).reply.status).toBe('SUBMITTED');
+    });
   });
 
   it.each([{ price: 0 }, { price: -1 }, { confidence: 1.1 }, { currency: '$' }, { capacity: 0 }])(

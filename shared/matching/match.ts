@@ -77,13 +77,13 @@ function passesFilters(
   return regions.length === 0 || region === undefined || regions.includes(region);
 }
 
-/** Whether a provider is set up for CPA and takes it in this category. Asked for outright: no filter of its own. */
+/** Set up for CPA, and takes it in this category. No preference of a subscription, which could be off. */
 const isCpaProvider = (match: Pick<Match, 'pricing_tiers' | 'cpa'>, category: string): boolean =>
   match.cpa !== null && acceptsCpa(match, tierFor(match.pricing_tiers, category));
 
-/** The tier's word counts before the profile's; who says nothing accepts. */
+/** Neither profile nor tier refuses. A tier accepts by default, so that it cannot overrule the profile. */
 const acceptsCpa = ({ cpa }: Pick<Match, 'cpa'>, tier: PricingTier | undefined): boolean =>
-  tier?.accepts_cpa ?? cpa?.accepts_cpa_terms ?? true;
+  cpa?.accepts_cpa_terms !== false && tier?.accepts_cpa !== false;
 
 function passesCpa(
   match: Pick<Match, 'pricing_tiers' | 'cpa'>,

@@ -1,9 +1,6 @@
 import { type AuditPage, PAGE_SIZE, buildPage } from '../eligibility/audit.ts';
-import { decide } from '../eligibility/decision.ts';
-import type { EligibilityPolicy } from '../eligibility/policy.ts';
-import { matchSubscription } from '../matching/match.ts';
+import { type Settings, select } from '../eligibility/select.ts';
 import type { Match } from '../matching/schema.ts';
-import type { ProviderRegistry } from '../providers/config.ts';
 import type { Recipient } from './delivery.ts';
 import type { Rfq } from './schema.ts';
 import { demandsOf, matchRequestOf } from './terms.ts';
@@ -26,25 +23,14 @@ export function planPage(
   rfq: Rfq,
   candidates: readonly Match[],
   previous: AuditPage | null,
-  grounds: {
-    readonly policy: EligibilityPolicy;
-    readonly policy_version: string;
-    readonly registry: ProviderRegistry;
-  },
+  settings: Settings,
   at: Date,
 ): PagePlan {
-  const { policy, policy_version, registry } = grounds;
   const request = matchRequestOf(rfq);
-  const demands = demandsOf(rfq, registry);
-  const { cpa_filter_enabled: cpaFilterEnabled } = registry.subscriptions;
-  const decisions = candidates.flatMap((match) => {
-    const subscription = isInvited(rfq, match)
-      ? matchSubscription(match, request, { cpaFilterEnabled })
-      : null;
-    if (!subscription) return [];
-    const decided = { policy, policy_version, category: rfq.category, demands };
-    return [decide(match, subscription.subscription_id, decided, at)];
-  });
+  const demands = demandsOf(rfq, settings.registry);
+  const decisions = candidates
+    .filter((match) => isInvited(rfq, match))
+    .flatMap((match) => select(match, request, demands, settings, at)?.decision ?? []);
   const page = buildPage(
     previous,
     {

@@ -236,16 +236,29 @@ describe('what cannot be handed on', () => {
     expect(subjects).toEqual([free.path, stuck.path]);
   });
 
-  it('is found however many entries there are', async () => {
+  const leaveBehind = async (count: number) => {
     const deny = ground.cloud.faults.inject({
       rpc: 'Publish',
       times: Infinity,
       action: { kind: 'fail', code: 'PERMISSION_DENIED' },
     });
-    for (let i = 0; i < 105; i++) await announce(newCounter())(services);
+    for (let i = 0; i < count; i++) await announce(newCounter())(services);
     deny();
     await ground.clock.advance(MINUTE_MS);
+  };
+
+  it('is found however many entries there are', async () => {
+    await leaveBehind(105);
     expect(await relay()).toEqual({ relayed: 105, left: 0 });
     expect(await seen.events()).toHaveLength(105);
+  });
+
+  it('that one run has no time for is found by the next, which goes on where that one stopped', async () => {
+    await leaveBehind(103);
+    const run = { minAgeMs: MINUTE_MS, budgetMs: -1 };
+    const first = await services.outbox.relay({ ...run, after: null });
+    expect(first).toMatchObject({ relayed: 100, next: expect.any(String) });
+    const second = await services.outbox.relay({ ...run, after: first.next });
+    expect(second).toEqual({ relayed: 3, left: 0, next: null });
   });
 });

@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { describe, expect, it } from 'vitest';
 
-import { clientAddress } from '../../shared/runtime/address.ts';
+import { clientAddress, networkOf } from '../../shared/runtime/address.ts';
 import { serve } from './support/http-server.ts';
 
 /** The address that a real server sees for a request with these `X-Forwarded-For` lines. */
@@ -38,5 +38,18 @@ describe("the client's address", () => {
   it("is the peer's when fewer proxies appended than are ours", async () => {
     expect(await addressOf(1)).toBe('127.0.0.1');
     expect(await addressOf(2, '203.0.113.9')).toBe('127.0.0.1');
+  });
+});
+
+describe('the network that limits are counted by', () => {
+  it.each([
+    ['203.0.113.9', '203.0.113.9'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2:ffff::1', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::ffff:203.0.113.9', '::ffff:203.0.113.9'],
+  ])('of %s is %s', (address, network) => {
+    expect(networkOf(address)).toBe(network);
   });
 });

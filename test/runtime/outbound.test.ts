@@ -207,3 +207,14 @@ describe('an outbound call', () => {
     });
   });
 });
+
+describe('status and headers alone', () => {
+  it('come from a server that never ends its answer', async () => {
+    const url = await serve((_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.flushHeaders();
+    });
+    const answer = await outbound(true).request(get(url, { responseBytesMax: 0 }));
+    expect(answer).toMatchObject({ kind: 'response', status: 200, body: '' });
+  });
+});

@@ -69,6 +69,14 @@ describe('creating an organisation', () => {
     ).toMatchObject({ code: 'idempotency_mismatch' });
   });
 
+  test('takes a key for a new request once it was forgotten after a day', async () => {
+    const headers = { 'idempotency-key': 'org-2' };
+    await create({ ...good, org_slug: 'yesterday' }, headers);
+    await purvey.clock.advance(24 * 3_600_000 + 60_000);
+    const next = await create({ ...good, org_slug: 'today' }, headers);
+    expect([next.status, next.body.org_slug]).toEqual([201, 'today']);
+  });
+
   refusesBodies(
     () => purvey,
     () => ['POST', path, { as: 'operator', body: { ...good, org_slug: 'never_stored' } }],

@@ -195,6 +195,22 @@ describe('finding subscribed providers', () => {
     await certify({ certified: true, expires_at: '2027-01-01T00:00:00.000Z' });
   });
 
+  test('leaves out who takes no CPA terms in the category, as planning does', async () => {
+    const place = ref(matches, made['certified']?.id ?? '');
+    const tier = {
+      category: 'travel.*',
+      base_price_range: ['1', '2'] as [string, string],
+      accepts_cpa: false,
+      min_bonus_for_cpa: '0',
+      max_penalty_for_cpa: 0.5,
+      priority: 0,
+    };
+    await changeStored(purvey, place, () => ({ pricing_tiers: [tier] }));
+    expect(await namesFound('category=travel.booking&cpa_required=true')).toEqual([]);
+    expect(await namesFound('category=travel.booking')).toContain('certified');
+    await changeStored(purvey, place, () => ({ pricing_tiers: [] }));
+  });
+
   test('reads exactly its candidates, whatever it filters, and one for none', async () => {
     for (const filter of ['', '&eligible=true', '&region=asia', '&min_trust_tier=PREFERRED'])
       expect((await find(`category=travel.booking${filter}`)).reads).toBe(6);

@@ -65,3 +65,23 @@ it('leaves one structured log line for each decision, with its reasons and the p
     reasons: ['score_below_threshold'],
   });
 });
+
+it('decides about everybody after the deadline, but tells nobody any more', async () => {
+  const buyer = await readyBuyer(purvey, 'late_buyer');
+  const withdraw = purvey.cloud.faults.inject({
+    rpc: 'CreateTask',
+    times: 100,
+    action: { kind: 'fail', code: 'UNAVAILABLE' },
+  });
+  const { body } = await purvey.call('POST', '/v1/rfqs', {
+    as: { org: buyer.key },
+    body: rfqBody(purvey),
+  });
+  withdraw();
+  const before = agent.received.length;
+  await purvey.clock.advance(2 * 3_600_000);
+  await purvey.settle();
+  const rfq = await purvey.call('GET', `/v1/rfqs/${body.rfq_id}`, { as: { org: buyer.key } });
+  expect(rfq.body.counts).toMatchObject({ matched: 2, eligible: 1, delivered: 0, failed: 0 });
+  expect(agent.received.length).toBe(before);
+});

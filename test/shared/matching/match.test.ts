@@ -6,7 +6,7 @@ import {
   matchSubscription,
   tierFor,
 } from '../../../shared/matching/match.ts';
-import type { Filters, SubscriptionCpa } from '../../../shared/matching/schema.ts';
+import type { Filters, Match, SubscriptionCpa } from '../../../shared/matching/schema.ts';
 import type { PricingTier } from '../../../shared/providers/cpa.ts';
 import { aMatch, aSubscription } from '../examples.ts';
 
@@ -37,6 +37,14 @@ const aTier = (changes: Partial<PricingTier> = {}): PricingTier => ({
   priority: 0,
   ...changes,
 });
+
+const profile: NonNullable<Match['cpa']> = {
+  accepts_cpa_terms: true,
+  certified: true,
+  expires_at: null,
+  max_penalty_accepted: 0.25,
+  supported_metrics: [],
+};
 
 const offered = (changes: Partial<OfferedCpa> = {}): OfferedCpa => ({
   bonus: '0.05',
@@ -108,6 +116,43 @@ describe('CPA preferences', () => {
     expect(matchSubscription(refuses, request({ cpa: null }))).not.toBeNull();
     const elsewhere = request({ cpa: offered(), category: 'travel.search' });
     expect(matchSubscription(refuses, elsewhere)).not.toBeNull();
+  });
+
+  it('skip CPA terms that the profile does not accept, whatever the tier says', () => {
+    const refuses = aMatch({
+      cpa: { ...profile, accepts_cpa_terms: false },
+      pricing_tiers: [aTier()],
+    });
+    expect(matchSubscription(refuses, request({ cpa: offered() }))).toBeNull();
+    expect(matchSubscription(refuses, request({ cpa: null }))).not.toBeNull();
+  });
+
+  it.each([
+    ['accepts CPA', { cpa: profile }, true],
+    [
+      'accepts CPA, within limits',
+      { cpa: profile, pricing_tiers: [aTier({ min_bonus_for_cpa: '9' })] },
+      true,
+    ],
+    ['is not set up for CPA', { cpa: null, pricing_tiers: [aTier()] }, false],
+    ['has a profile that refuses', { cpa: { ...profile, accepts_cpa_terms: false } }, false],
+    [
+      'has a tier that refuses',
+      { cpa: profile, pricing_tiers: [aTier({ accepts_cpa: false })] },
+      false,
+    ],
+    [
+      'has a tier that refuses elsewhere',
+      { cpa: profile, pricing_tiers: [aTier({ accepts_cpa: false, category: 'legal' })] },
+      true,
+    ],
+  ])('where terms are sure but unknown: who %s', (_, changes, found) => {
+    for (const cpaFilterEnabled of [true, false])
+      expect(
+        matchSubscription(aMatch(changes), request({ cpa: 'terms_unknown' }), {
+          cpaFilterEnabled,
+        }) !== null,
+      ).toBe(found);
   });
 
   it('do not count when they are switched off', () => {

@@ -85,6 +85,8 @@ describe('the next attempt', () => {
   it('waits as long as the receiver asks, if that is longer', () => {
     const patient = nextDelivery(null, failed({ retry_after_ms: 60_000 }), at, farDeadline);
     expect(patient.progress).toMatchObject({ next_attempt_at: later(60).toISOString() });
+    const endless = nextDelivery(null, failed({ retry_after_ms: 3e9 }), at, later(90 * 86_400));
+    expect(endless.progress).toMatchObject({ next_attempt_at: later(86_400).toISOString() });
     const hasty = nextDelivery(null, failed({ retry_after_ms: 1 }), at, farDeadline);
     expect(hasty.progress).toMatchObject({ next_attempt_at: later(5).toISOString() });
   });
@@ -196,8 +198,8 @@ describe('recording an attempt', () => {
     expect(reply.delivery.progress).toMatchObject({ next_attempt_at: later(15).toISOString() });
   });
 
-  it('leaves no dead letter when the RFQ was closed meanwhile', () => {
-    const closed = recorded(failed({ reason_code: 'rfq_closed', retryable: false }));
+  it.each(['rfq_closed', 'subscription_ended'])('leaves no dead letter for %s', (reason_code) => {
+    const closed = recorded(failed({ reason_code, retryable: false }));
     expect(closed.writes).toHaveLength(1);
     expect(closed.events).toBeUndefined();
   });

@@ -7,7 +7,6 @@ import { AwardRfq, Rfq } from '../../shared/rfqs/schema.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { ownRfq } from '../../shared/runtime/rfq-access.ts';
 import { eligibilityPolicy, providerRegistry } from '../../shared/runtime/settings.ts';
-import { ref } from '../../shared/store/collection.ts';
 
 export default endpoint('award-rfq', {
   summary: 'Award an RFQ to one of its quotes, whose provider must still be eligible',
@@ -17,10 +16,18 @@ export default endpoint('award-rfq', {
     status: z.literal('AWARDED'),
     contracts: Rfq.shape.award.unwrap().shape.contracts,
   }),
-  errors: ['rfq_closed', 'not_eligible'],
+  errors: ['rfq_closed', 'not_eligible', 'conflict'],
   handle: async ({ params: { rfq_id = '' }, body: { quote_id } }, { caller, store, command }) => {
     await ownRfq(store, caller, rfq_id);
-    const quote = await store.get(ref(quotes, rfq_id, quote_id));
+    // The live quotes only: one that was replaced since the buyer saw it is not found by its id.
+    const {
+      docs: [quote],
+    } = await store.query({
+      collection: quotes,
+      parents: [rfq_id],
+      where: [{ field: 'quote_id', op: '==', value: quote_id }],
+      limit: 1,
+    });
     if (!quote) throw notFound('quote');
     const awarding = command({
       rfq_id,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { contentHash } from '../canonical-json.ts';
+import { canonicalJson, contentHash } from '../canonical-json.ts';
 import { collection, ref } from '../store/collection.ts';
 import { Timestamp } from '../time.ts';
 import { EligibilityDecision } from './decision.ts';
@@ -19,7 +19,7 @@ export const AuditPage = z.object({
   /** The id of the last provider looked at, after which the next page begins; null if there was none. */
   cursor: z.string().nullable(),
   last: z.boolean(),
-  /** Over all the fields above. The last page's is the RFQ's `audit_root`. */
+  /** Over all the other fields. The last page's is the RFQ's `audit_root`. */
   hash: z.string(),
   /** Whom the page decides about, to find a provider's decision by `array-contains`. */
   provider_ids: z.array(z.string()),
@@ -36,13 +36,7 @@ export const auditPages = collection('rfqs/*/pages', AuditPage);
 export const pageRef = (rfqId: string, index: number) =>
   ref(auditPages, rfqId, String(index).padStart(6, '0'));
 
-type Sealed = Pick<
-  AuditPage,
-  'rfq_id' | 'index' | 'previous_hash' | 'decisions' | 'cursor' | 'last'
->;
-
-const hashOf = ({ rfq_id, index, previous_hash, decisions, cursor, last }: Sealed): string =>
-  contentHash({ rfq_id, index, previous_hash, decisions, cursor, last });
+const hashOf = ({ hash: _, ...sealed }: AuditPage): string => contentHash(sealed);
 
 /** The page after `previous`, sealed. */
 export function buildPage(
@@ -50,25 +44,30 @@ export function buildPage(
   content: Pick<AuditPage, 'rfq_id' | 'decisions' | 'cursor' | 'last'>,
   at: Date,
 ): AuditPage {
-  const sealed: Sealed = {
+  const page: AuditPage = {
     ...content,
     index: previous ? previous.index + 1 : 0,
     previous_hash: previous?.hash ?? null,
-  };
-  const { decisions } = content;
-  return {
-    ...sealed,
-    hash: hashOf(sealed),
-    provider_ids: decisions.map(({ provider_id }) => provider_id),
-    totals: {
-      matched: (previous?.totals.matched ?? 0) + decisions.length,
-      eligible:
-        (previous?.totals.eligible ?? 0) + decisions.filter(({ eligible }) => eligible).length,
-    },
+    hash: '',
+    ...summaryOf(content.decisions, previous),
     created_at: at.toISOString(),
     version: 1,
   };
+  return { ...page, hash: hashOf(page) };
 }
+
+/** What a page says about its decisions; it follows from them and from the page before. */
+const summaryOf = (
+  decisions: readonly EligibilityDecision[],
+  previous: AuditPage | null,
+): Pick<AuditPage, 'provider_ids' | 'totals'> => ({
+  provider_ids: decisions.map(({ provider_id }) => provider_id),
+  totals: {
+    matched: (previous?.totals.matched ?? 0) + decisions.length,
+    eligible:
+      (previous?.totals.eligible ?? 0) + decisions.filter(({ eligible }) => eligible).length,
+  },
+});
 
 export type ChainCheck =
   | { readonly intact: true; readonly root: string }
@@ -98,7 +97,15 @@ function problemOf(
     [!previous || page.rfq_id === previous.rfq_id, 'the page is of another RFQ'],
     [page.previous_hash === (previous?.hash ?? null), 'it does not follow from the page before'],
     [page.hash === hashOf(page), 'its content was altered'],
+    [isSummedUp(page, previous), 'its providers or totals are not those of its decisions'],
     [page.last === isFinal, isFinal ? 'pages are missing at the end' : 'pages follow the last one'],
   ];
   return checks.find(([holds]) => !holds)?.[1] ?? null;
 }
+
+const isSummedUp = (page: AuditPage, previous: AuditPage | null): boolean => {
+  const { provider_ids, totals } = page;
+  return (
+    canonicalJson({ provider_ids, totals }) === canonicalJson(summaryOf(page.decisions, previous))
+  );
+};

@@ -14,14 +14,14 @@ import {
   create,
   set,
 } from '../store/decision.ts';
-import { type Quote, quotes } from './quote.ts';
+import { type Quote, quoteRef } from './quote.ts';
 import { type Contract, type Rfq, contracts, rfqs } from './schema.ts';
 import { demandsOf } from './terms.ts';
 
 export interface AwardCommand extends Command {
   readonly rfq_id: string;
   readonly quote_id: string;
-  /** Whose quote it is, read before the transaction; the quote's own word is checked against it. */
+  /** Whose quote it is, found before the transaction. */
   readonly provider_id: string;
   /** The buyer who awards; null for the operator. */
   readonly org_slug: string | null;
@@ -41,20 +41,19 @@ export interface Awarded {
 
 export const awardRefs = ({
   rfq_id,
-  quote_id,
   provider_id,
-}: Pick<AwardCommand, 'rfq_id' | 'quote_id' | 'provider_id'>) => ({
+}: Pick<AwardCommand, 'rfq_id' | 'provider_id'>) => ({
   rfq: ref(rfqs, rfq_id),
-  quote: ref(quotes, rfq_id, quote_id),
+  quote: quoteRef(rfq_id, provider_id),
   match: ref(matches, provider_id),
 });
 
 /**
- * Awards an RFQ to one quote: once, to a quote of this RFQ, whose provider is still eligible. Awarding
- * the same quote again answers the same.
+ * Awards an RFQ to one quote: once, to a quote of this RFQ that its provider has not replaced and who is
+ * still eligible. Awarding the same quote again answers the same.
  *
- * @throws {AppError} `not_found` for another's RFQ or quote, `rfq_closed`, or `not_eligible` with the
- *   reasons
+ * @throws {AppError} `not_found` for another's RFQ or quote, `rfq_closed`, `conflict` for a quote that was
+ *   replaced, or `not_eligible` with the reasons
  */
 export function awardRfq(
   { rfq, quote, match }: Docs<ReturnType<typeof awardRefs>>,
@@ -66,7 +65,13 @@ export function awardRfq(
     return { writes: [], reply: awarded(rfq.rfq_id, rfq.award.contracts) };
   if (rfq.status !== 'OPEN')
     throw new AppError('rfq_closed', `The RFQ is ${rfq.status}; only an OPEN one can be awarded.`);
-  if (!quote || !match || quote.provider_id !== match.provider_id) throw notFound('quote');
+  if (!quote || !match) throw notFound('quote');
+  // Replaced since it was found: other terms than the buyer has seen.
+  if (quote.quote_id !== command.quote_id)
+    throw new AppError(
+      'conflict',
+      'The provider has replaced this quote; look at the quotes again.',
+    );
 
   const { policy, policy_version, registry, at } = command;
   const grounds = {
@@ -104,7 +109,7 @@ export function awardRfq(
     writes: [
       create(ref(contracts, contract.contract_id), contract),
       set(ref(rfqs, rfq.rfq_id), next),
-      set(ref(quotes, rfq.rfq_id, quote.quote_id), wonQuote),
+      set(quoteRef(rfq.rfq_id, quote.provider_id), wonQuote),
     ],
     events: [contractAwarded(contract, match.endpoint)],
     reply: awarded(rfq.rfq_id, [contract]),

@@ -4,7 +4,7 @@ import { derivedId } from '../ids.ts';
 import { Currency } from '../money/currency.ts';
 import { NonNegativeDecimal, PositiveDecimal, StoredDecimal } from '../money/decimal.ts';
 import { Rate } from '../providers/cpa.ts';
-import { collection } from '../store/collection.ts';
+import { collection, ref } from '../store/collection.ts';
 import { Timestamp } from '../time.ts';
 
 const Confidence = z.number().min(0, 'must be 0 to 1').max(1, 'must be 0 to 1');
@@ -69,8 +69,11 @@ export const Quote = z.object({
 });
 export type Quote = z.infer<typeof Quote>;
 
+/** Under the provider's id: it has one live quote per RFQ, and sending another replaces it. */
 export const quotes = collection('rfqs/*/quotes', Quote);
 
-/** A provider has one quote per RFQ, and sending another replaces it. */
-export const quoteId = (rfqId: string, providerId: string): string =>
-  derivedId('quo', rfqId, providerId);
+export const quoteRef = (rfqId: string, providerId: string) => ref(quotes, rfqId, providerId);
+
+/** Every submission has an id of its own, so that a buyer awards what it has seen and nothing else. */
+export const quoteId = (rfqId: string, providerId: string, version: number): string =>
+  derivedId('quo', rfqId, providerId, String(version));

@@ -4,7 +4,7 @@ import { decimalToNumber } from '../money/decimal.ts';
 import { ref } from '../store/collection.ts';
 import { type Command, type Decision, type Docs, set } from '../store/decision.ts';
 import { assertAcceptable } from './acceptable-quote.ts';
-import { type Quote, type SubmitQuote, quoteId, quotes } from './quote.ts';
+import { type Quote, type SubmitQuote, quoteId, quoteRef } from './quote.ts';
 import { type Rfq, rfqs } from './schema.ts';
 
 export interface SubmitQuoteCommand extends Command {
@@ -23,11 +23,11 @@ export const submitQuoteRefs = ({
   provider_id,
 }: Pick<SubmitQuoteCommand, 'rfq_id' | 'provider_id'>) => ({
   rfq: ref(rfqs, rfq_id),
-  quote: ref(quotes, rfq_id, quoteId(rfq_id, provider_id)),
+  quote: quoteRef(rfq_id, provider_id),
 });
 
 /**
- * Submits a quote, or replaces the provider's former one, until the deadline.
+ * Submits a quote, or replaces the provider's former one under a new id, until the deadline.
  *
  * @throws {AppError} `not_found` for a provider who was not invited, `rfq_closed` when late,
  *   `currency_mismatch`, `price_above_budget`, `invalid_request` for a capacity below `min_fill` or
@@ -42,8 +42,9 @@ export function submitQuote(
     throw notFound('RFQ');
   assertOpen(rfq, at);
   assertAcceptable(rfq, request);
+  const version = (quote?.version ?? 0) + 1;
   const next: Quote = {
-    quote_id: quoteId(rfq.rfq_id, provider_id),
+    quote_id: quoteId(rfq.rfq_id, provider_id, version),
     rfq_id: rfq.rfq_id,
     provider_id,
     status: 'SUBMITTED',
@@ -61,17 +62,17 @@ export function submitQuote(
     message: request.message ?? null,
     submitted_at: at.toISOString(),
     updated_at: at.toISOString(),
-    version: (quote?.version ?? 0) + 1,
+    version,
   };
-  const at_ = ref(quotes, rfq.rfq_id, next.quote_id);
+  const place = quoteRef(rfq.rfq_id, provider_id);
   return {
-    writes: [set(at_, next)],
+    writes: [set(place, next)],
     events: [
       {
         topic: 'aex-bid-events',
         type: 'bid.submitted',
-        subject: at_.path,
-        version: next.version,
+        subject: place.path,
+        version,
         fields: {
           bid_id: next.quote_id,
           work_id: rfq.rfq_id,

@@ -12,7 +12,6 @@ const Limit = z.strictObject({
   per_host: z.int().positive().optional(),
   window_s: z.int().positive(),
 });
-export type Limit = z.infer<typeof Limit>;
 
 const Environment = z.enum(['local', 'stage', 'prod']);
 

@@ -14,7 +14,7 @@ export interface Applied<Reply> {
   readonly replayed: boolean;
 }
 
-export interface Filter {
+interface Filter {
   readonly field: string;
   readonly op: '==' | '<' | '<=' | '>' | '>=' | 'in' | 'array-contains' | 'array-contains-any';
   readonly value: unknown;
@@ -34,7 +34,7 @@ export interface Query<Doc> {
   readonly afterId?: string | undefined;
 }
 
-export interface Page<Doc> {
+interface Page<Doc> {
   readonly docs: readonly Doc[];
   readonly nextCursor: string | null;
 }

@@ -110,7 +110,7 @@ export const cpaTerms: NonNullable<Rfq['cpa_terms']> = {
 };
 
 export const aQuote = (changes: Partial<Quote> = {}): Quote => ({
-  quote_id: quoteId('rfq_0000000000000001', 'prov_0000000000000001'),
+  quote_id: quoteId('rfq_0000000000000001', 'prov_0000000000000001', 1),
   rfq_id: 'rfq_0000000000000001',
   provider_id: 'prov_0000000000000001',
   status: 'SUBMITTED',

@@ -104,6 +104,16 @@ describe('awarding an RFQ', () => {
     expect([again.status, again.body]).toEqual([200, reply.body]);
   });
 
+  test('finds no quote that was replaced, whatever took its place', async () => {
+    const { id, cheap } = await quotedRfq();
+    const dearer = await quoteOf(first, id, '499');
+    expect(
+      await answeredAlike(purvey, [...refusal(id, cheap)], [...refusal(id, absentId('quo'))]),
+    ).toMatchObject({ code: 'not_found' });
+    const { contracts } = await ok(award(id, dearer));
+    expect(contracts).toMatchObject([{ price: '499' }]);
+  });
+
   test('is refused for another quote after the award', async () => {
     const { id, cheap, dear } = await quotedRfq();
     await ok(award(id, cheap));

@@ -27,11 +27,11 @@ const bidders: ReadyProvider[] = [];
 let silent: ReadyProvider;
 let elsewhere: ReadyProvider;
 let rfqId: string;
-const quotes: { quote_id: string }[] = [];
+const quotes: { provider_id: string }[] = [];
 
 const pathOf = (id: string) => `/v1/rfqs/${id}/quotes`;
-const byId = (a: { quote_id: string }, b: { quote_id: string }) =>
-  a.quote_id < b.quote_id ? -1 : 1;
+const byProvider = (a: { provider_id: string }, b: { provider_id: string }) =>
+  a.provider_id < b.provider_id ? -1 : 1;
 
 beforeAll(async () => {
   purvey = await startTestPurvey();
@@ -51,7 +51,7 @@ beforeAll(async () => {
         }),
       ),
     );
-  quotes.sort(byId);
+  quotes.sort(byProvider);
 });
 afterAll(async () => {
   await purvey.close();

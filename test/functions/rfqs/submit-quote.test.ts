@@ -88,12 +88,14 @@ describe('submitting a quote', () => {
     });
   });
 
-  test('replaces an earlier one under the same id', async () => {
+  test('replaces an earlier one under an id of its own', async () => {
     const id = await openRfq(purvey, buyer);
     const first = await ok(submit(id, { message: 'first' }));
     await purvey.clock.advance(1_000);
     const second = await ok(submit(id, { price: '500' }));
-    expect(second).toMatchObject({ quote_id: first.quote_id, price: '500', message: null });
+    expect(second).toMatchObject({ price: '500', message: null });
+    expect(second.quote_id).not.toBe(first.quote_id);
+    expect(storedIn(purvey, `rfqs/${id}/quotes`)).toEqual([`rfqs/${id}/quotes/${bidder.id}`]);
     const { quotes } = await ok(purvey.call('GET', pathOf(id), { as: { org: buyer.key } }));
     expect(quotes).toEqual([second]);
   });

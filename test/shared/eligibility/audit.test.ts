@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { contentHash } from '../../../shared/canonical-json.ts';
 import {
   type AuditPage,
   buildPage,
@@ -45,9 +46,44 @@ describe('the audit chain', () => {
     );
   });
 
-  it('does not depend on when a page was built, so that deciding again from the same facts agrees', () => {
-    const content = { rfq_id: 'rfq_1', decisions: [decision(1)], cursor: null, last: true };
-    expect(buildPage(null, content, at).hash).toBe(buildPage(null, content, later(60)).hash);
+  it.each<[string, Partial<AuditPage>]>([
+    ['rfq_id', { rfq_id: 'rfq_2' }],
+    ['index', { index: 1 }],
+    ['previous_hash', { previous_hash: 'sha256:other' }],
+    ['decisions', { decisions: [] }],
+    ['cursor', { cursor: null }],
+    ['last', { last: false }],
+    ['provider_ids', { provider_ids: ['prov_0'] }],
+    ['totals', { totals: { matched: 2, eligible: 2 } }],
+    ['created_at', { created_at: later(1).toISOString() }],
+    ['version', { version: 2 as 1 }],
+  ])('seals %s', (_, change) => {
+    const [page] = chain([2]);
+    if (!page) throw new Error('a page was built');
+    const { hash: _hash, ...altered } = { ...page, ...change };
+    expect(contentHash(altered)).not.toBe(page.hash);
+    expect(verifyChain([{ ...page, ...change }]).intact).toBe(false);
+  });
+
+  it('seals every field that a page has', () => {
+    const [page] = chain([2]);
+    if (!page) throw new Error('a page was built');
+    const { hash, ...sealed } = page;
+    expect(hash).toBe(contentHash(sealed));
+  });
+
+  it.each<[string, Partial<AuditPage>]>([
+    ['a provider is missing', { provider_ids: ['prov_0'] }],
+    ['the totals do not add up', { totals: { matched: 2, eligible: 2 } }],
+  ])('shows that %s, even if the page was sealed so', (_, change) => {
+    const [page] = chain([2]);
+    if (!page) throw new Error('a page was built');
+    const { hash: _hash, ...forged } = { ...page, ...change };
+    expect(verifyChain([{ ...forged, hash: contentHash(forged) }])).toEqual({
+      intact: false,
+      index: 0,
+      problem: 'its providers or totals are not those of its decisions',
+    });
   });
 
   it('shows a missing page, wherever it was', () => {

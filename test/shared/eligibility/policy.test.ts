@@ -75,7 +75,10 @@ describe('docs/Provider_Eligibility.md', () => {
   );
   /** The value column of the document's tables, by the key in their first column. */
   const quoted = Object.fromEntries(
-    [...document.matchAll(/^\| `([\w.]+)` \| ([^|]+?) \|/gm)].map(([, key, value]) => [key, value]),
+    [...document.matchAll(/^\| `([\w.]+)` +\| +([^|]+?) +\|/gm)].map(([, key, value]) => [
+      key,
+      value,
+    ]),
   );
 
   it('quotes every value of the policy file, and no other', () => {

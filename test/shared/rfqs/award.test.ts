@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { type AwardCommand, awardRfq } from '../../../shared/rfqs/award.ts';
-import { quotes } from '../../../shared/rfqs/quote.ts';
+import { quoteRef } from '../../../shared/rfqs/quote.ts';
 import { type Rfq, contracts, rfqs } from '../../../shared/rfqs/schema.ts';
 import { ref } from '../../../shared/store/collection.ts';
 import { aMatch, aQuote, anRfq, command, cpaTerms, docAt, errorOf, grounds } from '../examples.ts';
@@ -59,7 +59,7 @@ describe('awarding an RFQ', () => {
       status: 'AWARDED',
       award: { quote_ids: [quote.quote_id], contracts: [contract] },
     });
-    expect(docAt(decision, ref(quotes, quote.rfq_id, quote.quote_id))?.status).toBe('AWARDED');
+    expect(docAt(decision, quoteRef(quote.rfq_id, quote.provider_id))?.status).toBe('AWARDED');
   });
 
   it('publishes contract.awarded in the exchange’s names', () => {
@@ -108,6 +108,14 @@ describe('awarding an RFQ', () => {
     ).toMatchObject({ code: 'rfq_closed' });
   });
 
+  it('never goes to what the provider put in the place of the quote that is awarded', () => {
+    const replaced = aQuote({ quote_id: 'quo_dearer', price: '100', version: 2 });
+    expect(errorOf(() => awardRfq({ ...docs, quote: replaced }, awarding()))).toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/replaced this quote; look at the quotes again/),
+    });
+  });
+
   it.each(['EXPIRED', 'CANCELLED'] as const)('fails when it is %s', (status) => {
     const closed = { ...docs, rfq: anRfq({ status }) };
     expect(errorOf(() => awardRfq(closed, awarding()))).toMatchObject({ code: 'rfq_closed' });
@@ -148,10 +156,7 @@ describe('awarding an RFQ', () => {
   it.each([
     ['an absent RFQ', { ...docs, rfq: null }],
     ['an absent quote', { ...docs, quote: null }],
-    [
-      'a quote of another than was looked up',
-      { ...docs, match: aMatch({ provider_id: 'prov_x' }) },
-    ],
+    ['a quote whose provider is gone', { ...docs, match: null }],
   ])('of %s is not found', (_, given) => {
     expect(errorOf(() => awardRfq(given, awarding()))).toMatchObject({ code: 'not_found' });
   });

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { decide } from '../../../shared/eligibility/decision.ts';
-import { SubmitQuote, quotes } from '../../../shared/rfqs/quote.ts';
+import { SubmitQuote, quoteRef } from '../../../shared/rfqs/quote.ts';
 import { type SubmitQuoteCommand, submitQuote } from '../../../shared/rfqs/submit-quote.ts';
 import { quoteView } from '../../../shared/rfqs/view.ts';
-import { ref } from '../../../shared/store/collection.ts';
 import {
   aMatch,
   aQuote,
@@ -39,7 +38,7 @@ const open = { rfq: anRfq(), quote: null };
 describe('submitting a quote', () => {
   it('stores and publishes it', () => {
     const submitted = submitQuote(open, quoting({ message: 'soon' }));
-    expect(docAt(submitted, ref(quotes, anRfq().rfq_id, submitted.reply.quote_id))).toMatchObject({
+    expect(docAt(submitted, quoteRef(anRfq().rfq_id, provider_id))).toMatchObject({
       provider_id,
       price: '80',
       status: 'SUBMITTED',
@@ -55,10 +54,15 @@ describe('submitting a quote', () => {
     ]);
   });
 
-  it('replaces the former quote of the provider, under the same id', () => {
+  it('replaces the former quote of the provider, under an id of its own', () => {
     const first = submitQuote(open, quoting()).reply;
-    const second = submitQuote({ rfq: anRfq(), quote: first }, quoting({ price: '79.5' })).reply;
-    expect(second).toMatchObject({ quote_id: first.quote_id, price: '79.5', version: 2 });
+    const replacing = submitQuote({ rfq: anRfq(), quote: first }, quoting({ price: '79.5' }));
+    const live = docAt(replacing, quoteRef(anRfq().rfq_id, provider_id));
+    expect(live).toMatchObject({ price: '79.5', version: 2 });
+    expect(live?.quote_id).not.toBe(first.quote_id);
+    expect(submitQuote({ rfq: anRfq(), quote: first }, quoting()).reply.quote_id).toBe(
+      live?.quote_id,
+    );
   });
 
   it('is possible until the deadline, and late at it', () => {

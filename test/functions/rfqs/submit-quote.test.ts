@@ -147,13 +147,23 @@ describe('submitting a quote', () => {
     expect(await refused(purvey, [...refusal(id)])).toMatchObject({ code: 'not_found' });
   });
 
-  test('is refused to who has no provider key, and to whom another quote would be sent for', async () => {
+  test('is refused to a buyer, and to the operator who does not say for whom', async () => {
     expect(
       await refused(purvey, ['POST', pathOf(rfqId), { as: { org: buyer.key }, body: good }]),
     ).toMatchObject({ code: 'forbidden' });
     expect(
       await refused(purvey, ['POST', pathOf(rfqId), { as: 'operator', body: good }]),
-    ).toMatchObject({ code: 'invalid_request', details: [{ field: 'header.authorization' }] });
+    ).toMatchObject({ code: 'invalid_request', details: [{ field: 'body.provider_id' }] });
+  });
+
+  test("may be sent by the operator for a provider, but not with one provider's key for another", async () => {
+    const id = await openRfq(purvey, buyer);
+    const body = { ...good, provider_id: bidder.id };
+    const reply = await purvey.call('POST', pathOf(id), { as: 'operator', body });
+    expect([reply.status, reply.body.provider_id]).toEqual([201, bidder.id]);
+    expect(
+      await refused(purvey, ['POST', pathOf(id), { as: { provider: elsewhere.key }, body }]),
+    ).toMatchObject({ code: 'invalid_request', details: [{ field: 'body.provider_id' }] });
   });
 
   test('is refused above the budget, and says up to where', async () => {

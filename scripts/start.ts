@@ -51,7 +51,9 @@ const startedMs = performance.now();
 
 try {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new Error(`--port must be a number from 0 to 65535, not "${values.port}".`);
+    throw new Error(
+      `The port must be a number from 0 to 65535, not "${values.port ?? process.env['PORT']}".`,
+    );
   const purvey = await startPurvey({
     port,
     file: `${folder}/cloud.db`,

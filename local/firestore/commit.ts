@@ -1,6 +1,7 @@
 import { RpcError, type Unary } from '../kernel/grpc.ts';
 import { applyCommit } from './apply-commit.ts';
 import type { Database } from './database.ts';
+import { withoutRepetition } from './repeated-writes.ts';
 import { toWireTimestamp } from './timestamps.ts';
 import { type Observation, type Transaction, transactionExpired } from './transactions.ts';
 import type { WireWrite } from './wire.ts';
@@ -20,7 +21,7 @@ export function commit(database: Database): Unary<CommitRequest> {
       ? transactions.require(request.transaction)
       : undefined;
     try {
-      const writes = parseWrites(request.writes, request.database);
+      const writes = withoutRepetition(parseWrites(request.writes, request.database));
       if (transaction?.snapshot !== undefined && writes.length > 0) {
         throw new RpcError(
           'INVALID_ARGUMENT',

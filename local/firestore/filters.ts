@@ -142,11 +142,18 @@ function checkNameFilter(op: string, value: Value): void {
   throw badRequest('__key__ filter value must be a Key');
 }
 
-/** `not-in` keeps no company with other disjunctions, nor with `!=`. */
+const NEGATIONS = ['NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', 'IS_NOT_NULL'];
+
+/** One negation a query; `not-in` keeps no company with other disjunctions either. */
 function checkCombination(filter: WireFilter): void {
   const ops = operatorsOf(filter);
+  if (ops.filter((op) => NEGATIONS.includes(op)).length > 1) {
+    throw badRequest(
+      "Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed per query.",
+    );
+  }
   if (!ops.includes('NOT_IN')) return;
-  for (const other of ['OR', 'IN', 'ARRAY_CONTAINS_ANY', 'NOT_EQUAL']) {
+  for (const other of ['OR', 'IN', 'ARRAY_CONTAINS_ANY']) {
     if (ops.includes(other)) {
       throw badRequest(`'NOT_IN' cannot be used in the same query with '${other}'.`);
     }

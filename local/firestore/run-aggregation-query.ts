@@ -1,10 +1,11 @@
 import { RpcError, type ServerStream } from '../kernel/grpc.ts';
 import type { Database } from './database.ts';
 import { documentValue, type StoredDocument } from './document.ts';
-import { type FieldPath, parseFieldPath } from './field-path.ts';
+import { type FieldPath, isNamePath, parseFieldPath } from './field-path.ts';
 import { planOf, statsOf, type WireExplainOptions } from './explain.ts';
 import { parseQuery, type Query } from './query.ts';
 import { runQuery } from './query-plan.ts';
+import { compareUtf8 } from './strings.ts';
 import { toWireTimestamp } from './timestamps.ts';
 import {
   isNumber,
@@ -52,6 +53,8 @@ export function runAggregationQuery(database: Database): ServerStream<RunAggrega
     const wanted = aggregations.map(parseAggregation);
     const paths = wanted.flatMap((one) => (one.kind === 'count' ? [] : [one.path]));
     const parsed = parseQuery(request.parent ?? '', structuredQuery);
+    checkProjection(parsed, paths);
+    checkOrders(structuredQuery ?? {}, paths);
     const aggregated = paths.map(({ text }) => text);
     indexCheck.check(parsed, aggregated);
     const explained = request.explainOptions && {
@@ -96,12 +99,43 @@ function parseAggregation({ count, sum, avg }: WireAggregation): Aggregation {
   return { kind: sum ? 'sum' : 'avg', path };
 }
 
-/** Only documents that have every added-up field take part, because only they are in its index. */
-const havingAll = (query: Query, paths: readonly FieldPath[]): Query => ({
-  ...query,
-  covers: (document) =>
-    query.covers(document) && paths.every((path) => documentValue(document, path) !== undefined),
-});
+/** What is added up must be among the fields that the query returns, if it names them. */
+function checkProjection({ select }: Query, paths: readonly FieldPath[]): void {
+  const missing = paths.find(({ text }) => select?.every((one) => one.text !== text));
+  if (!select || !missing) return;
+  throw new RpcError(
+    'INVALID_ARGUMENT',
+    select.every(isNamePath)
+      ? 'Aggregation over non-key properties is not supported for base query that only returns keys.'
+      : `The aggregation property ${missing.text} is not present in the base query's property mask.`,
+  );
+}
+
+/**
+ * Only documents that have every added-up field take part, because only they are in its index. It is
+ * sorted by these fields last, which decides what a limit or an offset leaves out.
+ */
+function havingAll(query: Query, paths: readonly FieldPath[]): Query {
+  const orders = query.orders.slice(0, -1);
+  const byName = query.orders.slice(-1);
+  const descending = byName[0]?.descending ?? false;
+  for (const path of [...paths].sort((a, b) => compareUtf8(a.text, b.text))) {
+    if (!orders.some((order) => order.path.text === path.text)) orders.push({ path, descending });
+  }
+  return { ...query, orders: [...orders, ...byName] };
+}
+
+/** The name makes an order total, so no index has added-up fields after it. */
+function checkOrders({ orderBy = [] }: WireQuery, paths: readonly FieldPath[]): void {
+  const ordered = orderBy.map(({ field }) => parseFieldPath(field?.fieldPath));
+  const after = paths.filter(({ text }) => ordered.every((one) => one.text !== text));
+  if (after.length === 0 || !ordered.some(isNamePath)) return;
+  const fields = after.map(({ text }) => text).join(', ');
+  throw new RpcError(
+    'INVALID_ARGUMENT',
+    `This query requires an index that has fields [${fields}] after __name__ and Firestore does not currently support such an index. Please try the query again with additional ordering on those fields.`,
+  );
+}
 
 function aggregate(aggregation: Aggregation, found: readonly StoredDocument[]): Value {
   if (aggregation.kind === 'count') return ofInteger(Math.min(found.length, aggregation.max));

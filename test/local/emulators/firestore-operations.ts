@@ -235,8 +235,20 @@ const exclusion: fc.Arbitrary<Filter> = fc.record({
   op: fc.constant('not-in' as const),
   value: someOf(4),
 });
+const negations = (filter: Filter): number => {
+  if ('any' in filter) return filter.any.reduce((sum, one) => sum + negations(one), 0);
+  if ('all' in filter) return filter.all.reduce((sum, one) => sum + negations(one), 0);
+  return filter.op === '!=' || filter.op === 'not-in' ? 1 : 0;
+};
+/** As written: the emulator drops repeated ones before it counts, ours is stricter. */
+const disjunctions = (filter: Filter): number => {
+  if ('any' in filter) return filter.any.reduce((sum, one) => sum + disjunctions(one), 0);
+  if ('all' in filter) return filter.all.reduce((product, one) => product * disjunctions(one), 1);
+  const isAny = filter.op === 'in' || filter.op === 'array-contains-any';
+  return isAny && Array.isArray(filter.value) ? filter.value.length : 1;
+};
 const branch = fc.array(condition, { minLength: 1, maxLength: 2 });
-const filters: fc.Arbitrary<readonly Filter[]> = fc.oneof(
+const anyFilters: fc.Arbitrary<readonly Filter[]> = fc.oneof(
   fc.constant([]),
   fc.array(condition, { minLength: 1, maxLength: 1 }),
   fc.array(condition, { minLength: 2, maxLength: 2 }),
@@ -246,6 +258,8 @@ const filters: fc.Arbitrary<readonly Filter[]> = fc.oneof(
     .tuple(branch, branch, fc.array(condition, { maxLength: 1 }))
     .map(([x, y, more]) => [{ any: [{ all: x }, { all: y }] }, ...more]),
 );
+/** Refused queries are listed in the suite instead: the client asks again for seven seconds. */
+const filters = anyFilters.filter((all) => negations({ all }) <= 1 && disjunctions({ all }) <= 30);
 
 const cursor: fc.Arbitrary<Cursor> = fc.record({
   inclusive: fc.boolean(),
@@ -309,7 +323,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('aggregate' as const),
-      question,
+      question: question.map((one) => ({ ...one, select: undefined })),
       field: fc.constantFrom('n', 'b'),
     }),
   },

@@ -239,6 +239,46 @@ test('aggregations count, add and average the documents that have the fields', a
   expect((await all.limit(3).count().get()).data().count).toBe(3);
 });
 
+test('a limit leaves out what is last by the added-up fields, in their own order', async () => {
+  const { AggregateField } = await import('@google-cloud/firestore');
+  const sums = db.collection('sums');
+  const rows = [
+    { b: 5, c: 5 },
+    { b: 3, c: 7 },
+    { b: 9, c: 1 },
+  ];
+  for (const row of rows) await sums.add({ n: 1, ...row });
+  const b = AggregateField.sum('b');
+  const c = AggregateField.sum('c');
+  expect((await sums.limit(2).aggregate({ b }).get()).data()).toEqual({ b: 8 });
+  expect((await sums.limit(2).aggregate({ c }).get()).data()).toEqual({ c: 6 });
+});
+
+test('what is added up must be returned by the query, and cannot come after the name', async () => {
+  const { AggregateField } = await import('@google-cloud/firestore');
+  const refuses = (query: Query) =>
+    expect(query.aggregate({ sum: AggregateField.sum('people') }).get()).rejects.toMatchObject({
+      code: code.invalidArgument,
+    });
+  await Promise.all([
+    refuses(all.select('country')),
+    refuses(all.select()),
+    refuses(all.orderBy(FieldPath.documentId())),
+  ]);
+  const chosen = all.select('people').where('country', '==', 'de');
+  const sum = await chosen.aggregate({ sum: AggregateField.sum('people') }).get();
+  expect(sum.data()).toEqual({ sum: 4 });
+});
+
+test('a second negation is refused', async () => {
+  expect(await ids(all.where('people', '!=', 10))).toEqual(['nowhere', 'bonn', 'oslo', 'berlin']);
+  await Promise.all([
+    refused(all.where('people', '!=', 1).where('country', '!=', 'de')),
+    refused(all.where('people', '!=', null).where('country', 'not-in', ['de'])),
+    refused(all.where(Filter.or(Filter.where('people', '!=', 1), Filter.where('at', '!=', 1)))),
+  ]);
+});
+
 test('a past state can be read for a while', async () => {
   const doc = db.doc('past/a');
   await doc.set({ v: 1 });

@@ -155,14 +155,15 @@ const search: fc.Arbitrary<Condition> = fc.oneof(
   }),
 );
 const exclusion = fc.record({ field, op: fc.constant('not-in' as const), value: list(3) });
+const conditions = fc.oneof(
+  fc
+    .array(condition, { maxLength: 3 })
+    .filter((all) => all.filter(({ op }) => op === '!=').length <= 1),
+  fc.tuple(fc.array(condition, { maxLength: 1 }), search).map(([others, one]) => [...others, one]),
+  exclusion.map((one) => [one]),
+);
 const question: fc.Arbitrary<Question> = fc.record({
-  conditions: fc.oneof(
-    fc.array(condition, { maxLength: 3 }),
-    fc
-      .tuple(fc.array(condition, { maxLength: 1 }), search)
-      .map(([others, one]) => [...others, one]),
-    exclusion.map((one) => [one]),
-  ),
+  conditions,
   orders: fc.uniqueArray(fc.record({ field, descending: fc.boolean() }), {
     maxLength: 2,
     selector: (order) => order.field,

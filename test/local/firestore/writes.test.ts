@@ -185,6 +185,45 @@ test('one commit may write the same document several times, each write seeing th
   expect(await dataOf()).toEqual({ c: 1 });
 });
 
+test.each<[string, (batch: FirebaseFirestore.WriteBatch, stale: Timestamp) => unknown]>([
+  ['update then insert', (batch) => batch.update(doc, { a: 2 }).create(doc, { a: 3 })],
+  ['upsert then insert', (batch) => batch.set(doc, { a: 2 }).create(doc, { a: 3 })],
+  ['insert then insert', (batch) => batch.create(doc, { a: 2 }).create(doc, { a: 3 })],
+  ['delete then update', (batch) => batch.delete(doc).update(doc, { a: 3 })],
+  ['delete then delete', (batch) => batch.delete(doc).delete(doc, { exists: true })],
+  [
+    'version preconditions',
+    (batch, stale) => batch.set(doc, { a: 2 }).update(doc, { a: 3 }, { lastUpdateTime: stale }),
+  ],
+])('one commit cannot: %s, whatever else is wrong with it', async (message, add) => {
+  const { writeTime } = await doc.set({ a: 1 });
+  const batch = db.batch().update(db.doc('writes/missing'), { a: 1 });
+  add(batch, writeTime);
+  await expect(batch.commit()).rejects.toMatchObject({
+    code: code.invalidArgument,
+    message: expect.stringContaining(message),
+  });
+  expect(await dataOf()).toEqual({ a: 1 });
+});
+
+test('one version asked for twice in a commit is the version before it', async () => {
+  const { writeTime: lastUpdateTime } = await doc.set({ a: 1 });
+  const batch = db.batch().update(doc, { a: 2 }, { lastUpdateTime });
+  await batch.update(doc, { b: 3 }, { lastUpdateTime }).commit();
+  expect(await dataOf()).toEqual({ a: 2, b: 3 });
+});
+
+test('writes that together change nothing keep the update time, unless one deletes', async () => {
+  const { writeTime: before } = await doc.set({ a: 1 });
+  const results = await db.batch().set(doc, { a: 2 }).set(doc, { a: 1 }).commit();
+  expect(results.map(({ writeTime }) => writeTime)).toEqual([before, before]);
+  expect((await doc.get()).updateTime).toEqual(before);
+  await db.batch().delete(doc).set(doc, { a: 1 }).commit();
+  const { createTime, updateTime } = await doc.get();
+  expect(updateTime).not.toEqual(before);
+  expect(createTime).toEqual(updateTime);
+});
+
 test('a commit of many writes is accepted', async () => {
   const batch = db.batch();
   for (let i = 0; i < 600; i++) batch.set(db.doc(`many/${i}`), { i });

@@ -43,7 +43,7 @@ export const PublicProvider = Summary.extend({
   verified_at: z.string().nullable(),
 });
 
-/** What the provider itself, the operator and our services see beside that. */
+/** What the provider itself and the operator see beside that. */
 export const OwnedProvider = PublicProvider.extend({
   bid_webhook: z.string().nullable(),
   contact_email: z.string().nullable(),

@@ -32,7 +32,7 @@ export const publicView = <View>(provider: Provider, facts: ProviderFacts<View>)
   },
 });
 
-/** GET /v1/providers/{id} for the provider itself, the operator and our own services. */
+/** GET /v1/providers/{id} for the provider itself and the operator. */
 export const ownerView = <View>(provider: Provider, facts: ProviderFacts<View>) => ({
   ...shared(provider, facts),
   bid_webhook: provider.bid_webhook,

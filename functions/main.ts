@@ -12,7 +12,14 @@ if (!entry) throw new Error(`configs/functions.yaml has no function named "${tar
 
 // Read now: a function that is wrongly configured must not start.
 const config = loadConfig(process.env);
-provide(() => createServices(config));
+provide(() => {
+  const created = createServices(config);
+  // The platform ends an instance with a signal and ten seconds: what it has counted is written then.
+  // The framework's own listener, which is there by the first request, would exit at once.
+  process.removeAllListeners('SIGTERM');
+  process.once('SIGTERM', () => void created.close().finally(() => process.exit(0)));
+  return created;
+});
 shimNextServer();
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';

@@ -1,16 +1,16 @@
 import type { Server } from 'node:http';
 import { getTestServer } from '@google-cloud/functions-framework/testing';
 
-import { createServices } from '../shared/google/services.ts';
+import { type Instance, createServices } from '../shared/google/services.ts';
 import type { Config } from '../shared/runtime/config.ts';
 import type { Manifest } from '../shared/runtime/manifest.ts';
 import { shimNextServer } from '../shared/runtime/request-shim.ts';
-import { type Services, provide } from '../shared/runtime/services.ts';
+import { provide } from '../shared/runtime/services.ts';
 
 export interface Host {
   /** One framework server per function, not listening: the front door hands requests over. */
   readonly functions: ReadonlyMap<string, Server>;
-  readonly services: Services & { close: () => Promise<void> };
+  readonly services: Instance;
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { ExecutionSettings } from '../shared/execution/policy.ts';
 import { type Config, loadConfig } from '../shared/runtime/config.ts';
 import { manifest } from '../shared/runtime/manifest.ts';
 import type { Log } from '../shared/runtime/log.ts';
@@ -36,6 +37,8 @@ export interface PurveyOptions {
   readonly fresh?: boolean;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Instead of `configs/execution.yaml`. */
+  readonly executionSettings?: () => ExecutionSettings;
   /** Takes a sentence that the person who starts this should read. */
   readonly tell?: (sentence: string) => void;
   /** Overrides of the environment, e.g. `ALLOW_INSECURE_ENDPOINTS`. */
@@ -97,8 +100,11 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
       options.tell?.(
         `The manifest has changed since the last start: replaced ${replaced.join(', ') || 'nothing'}; no longer in it, but left: ${left.join(', ') || 'nothing'}.`,
       );
-    const now = () => new Date(started.clock.nowMs());
-    const parts = { now, ...(options.log && { log: options.log }) };
+    const parts = {
+      clock: started.clock,
+      ...(options.log && { log: options.log }),
+      ...(options.executionSettings && { executionSettings: options.executionSettings }),
+    };
     let host = await hostFunctions(manifest(), config, parts);
     door.serve(host.functions, manifest());
     inspected = {
@@ -119,7 +125,7 @@ export async function startPurvey(options: PurveyOptions): Promise<Purvey> {
       },
       async restartFunctions() {
         // Not awaited: calls that a crash left unanswered stay so, and their clients never come to rest.
-        void host.services.close();
+        void host.services.kill();
         host = await hostFunctions(manifest(), config, parts);
         started.faults.revive();
         door.serve(host.functions, manifest());

@@ -3,7 +3,25 @@ import { z } from 'zod';
 import { sha256Hex } from './canonical-json.ts';
 
 /** Ids carry their kind, so that one pasted into a log or a ticket says what it is. */
-export type IdKind = 'prov' | 'sub' | 'rfq' | 'quo' | 'con' | 'key' | 'snap' | 'col' | 'msg' | 'dl';
+export type IdKind =
+  | 'prov'
+  | 'sub'
+  | 'rfq'
+  | 'quo'
+  | 'con'
+  | 'key'
+  | 'snap'
+  | 'col'
+  | 'msg'
+  | 'dl'
+  /** What quota, breaker and health are kept for. */
+  | 'exk'
+  /** A window of a quota. */
+  | 'qta'
+  /** One run of a provider task, over all its attempts. */
+  | 'tex'
+  /** An attempt, or a pack of them. */
+  | 'pem';
 
 const MIN_ID_BYTES = 8;
 const MAX_ID_BYTES = 16;

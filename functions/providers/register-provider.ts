@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../../shared/errors.ts';
 import { keyHash, newId, newKey } from '../../shared/ids.ts';
 import { CpaStatus } from '../../shared/providers/cpa.ts';
+import { EndpointProbe } from '../../shared/providers/endpoint-probe.ts';
 import { register, registerRefs } from '../../shared/providers/register.ts';
 import { ProviderStatus, RegisterProvider } from '../../shared/providers/schema.ts';
 import { TrustTier } from '../../shared/providers/tier.ts';
@@ -10,9 +11,6 @@ import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { withheldNotice } from '../../shared/runtime/idempotency.ts';
 import { takePermit } from '../../shared/runtime/rate-limit.ts';
 import { knownMetrics, providerRegistry } from '../../shared/runtime/settings.ts';
-
-/** How long an endpoint may take to show that it answers. */
-const PROBE_MS = 3_000;
 
 const Registration = z.object({
   provider_id: z.string(),
@@ -37,7 +35,7 @@ export default endpoint('register-provider', {
   secrets: ['api_key', 'api_secret'],
   errors: ['endpoint_not_accessible', 'name_taken'],
   handle: async ({ body }, context) => {
-    const { caller, config, store, outbound, randomBytes } = context;
+    const { caller, config, store, randomBytes } = context;
     // A probe of a host of the caller's choice: whatever key came along, it is limited.
     if (caller.kind !== 'operator') {
       const { per_host: perHost, window_s: windowS } = config.limits.registration;
@@ -58,19 +56,17 @@ export default endpoint('register-provider', {
       known_metrics: knownMetrics(),
       allow_insecure_endpoints: config.allow_insecure_endpoints,
     });
-    const probe = await outbound.request({
-      url: body.endpoint,
-      method: 'GET',
-      timeoutMs: PROBE_MS,
-      // That it answers is enough; how long its page is says nothing.
-      responseBytesMax: 0,
-    });
-    if (probe.kind === 'forbidden' || probe.kind === 'failed' || probe.status >= 500)
+    const endpointProbe = new EndpointProbe(command.provider_id, context);
+    const probe = await endpointProbe.probe(body.endpoint);
+    if (probe.status !== 'succeeded') {
+      const { reasonCode, message } = probe.failure;
+      const reason = reasonCode === 'timeout' ? 'it did not answer in time' : message;
       throw new AppError(
         'endpoint_not_accessible',
-        `Endpoint not accessible: ${described(probe)}. It must answer GET within ${PROBE_MS / 1_000} s with a status below 500.`,
-        { details: [{ field: 'body.endpoint', reason: described(probe) }] },
+        `Endpoint not accessible: ${reason}. It must answer GET within ${endpointProbe.budgetS} s with a status below 500.`,
+        { details: [{ field: 'body.endpoint', reason }] },
       );
+    }
     const { reply, replayed } = await store.apply(command, registerRefs(command), register);
     const { warnings, keys, ...registered } = reply;
     return {
@@ -82,11 +78,3 @@ export default endpoint('register-provider', {
     };
   },
 });
-
-function described(
-  probe: { kind: 'forbidden' | 'failed'; reason: string } | { kind: 'response'; status: number },
-): string {
-  if (probe.kind === 'response') return `it answered ${probe.status}`;
-  if (probe.kind === 'forbidden') return `the URL ${probe.reason}`;
-  return probe.reason === 'timeout' ? 'it did not answer in time' : 'no connection could be made';
-}

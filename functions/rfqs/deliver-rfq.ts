@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-import { type Delivery, deliveryRef, messageId } from '../../shared/rfqs/delivery.ts';
+import {
+  type Delivery,
+  type Recipient,
+  deliveryRef,
+  messageId,
+} from '../../shared/rfqs/delivery.ts';
 import { quotesUrl } from '../../shared/rfqs/invitation.ts';
 import { type AttemptOutcome, isGone } from '../../shared/rfqs/next-delivery.ts';
 import { recordAttempt, recordAttemptRefs } from '../../shared/rfqs/record-attempt.ts';
@@ -10,13 +15,12 @@ import { ref } from '../../shared/store/collection.ts';
 import { endSubscription, endSubscriptionRefs } from '../../shared/subscriptions/end.ts';
 import { type Subscription, subscriptions } from '../../shared/subscriptions/schema.ts';
 import { secretAad } from '../../shared/subscriptions/secret-aad.ts';
-import { matches } from '../../shared/matching/schema.ts';
 import { attemptOutcome } from '../../shared/webhooks/attempt-outcome.ts';
+import { breakerHome } from '../../shared/matching/breaker-home.ts';
+import { type Match, matches } from '../../shared/matching/schema.ts';
 import { rfqPublished } from '../../shared/webhooks/rfq-published.ts';
 import { sign } from '../../shared/webhooks/sign.ts';
-
-/** How long a webhook may take to answer. */
-const WEBHOOK_MS = 10_000;
+import { WebhookProvider } from '../../shared/webhooks/webhook-provider.ts';
 
 export default task('deliver-rfq', {
   summary: 'Send one RFQ to one provider by signed webhook, and plan the next attempt if it fails',
@@ -48,10 +52,7 @@ export default task('deliver-rfq', {
       if (isGone(delivery) && subscription?.status === 'ACTIVE') await disable();
       return;
     }
-    const url = match?.subscriptions.find(
-      (each) => each.subscription_id === recipient.subscription_id,
-    )?.webhook_url;
-    const outcome = await attempt(rfq, subscription, url ?? null, recipient, context);
+    const outcome = await attempt({ rfq, delivery, subscription, match }, recipient, context);
     log.info(
       { event: 'rfq.delivery_attempted', ...recipient, n, outcome },
       `delivery ${outcome.kind}`,
@@ -73,24 +74,35 @@ const isSettled = (delivery: Delivery | null, n: number): delivery is Delivery =
   delivery !== null && (delivery.progress.state !== 'retrying' || delivery.version > n);
 
 async function attempt(
-  rfq: Rfq,
-  subscription: Subscription | null,
-  url: string | null,
-  recipient: { rfq_id: string; provider_id: string; subscription_id: string },
-  { vault, outbound, config, now }: TaskContext,
+  {
+    rfq,
+    delivery,
+    subscription,
+    match,
+  }: {
+    rfq: Rfq;
+    delivery: Delivery | null;
+    subscription: Subscription | null;
+    match: Match | null;
+  },
+  recipient: Recipient,
+  context: TaskContext,
 ): Promise<AttemptOutcome> {
-  const hopeless = (reason_code: string, message: string): AttemptOutcome => ({
-    kind: 'failed',
+  const { vault, config, now } = context;
+  const pointless = (reason_code: string, message: string): AttemptOutcome => ({
+    kind: 'pointless',
     reason_code,
     message,
-    http_status: null,
-    retryable: false,
   });
-  if (rfq.status !== 'OPEN') return hopeless('rfq_closed', `the RFQ is ${rfq.status}`);
-  if (Date.parse(rfq.bid_deadline) <= now().getTime())
-    return hopeless('deadline_passed', 'the bid deadline passed before it could be delivered');
-  if (subscription?.status !== 'ACTIVE' || url === null)
-    return hopeless('subscription_ended', 'the subscription has ended or has no webhook');
+  const deadline = new Date(rfq.bid_deadline);
+  if (rfq.status !== 'OPEN') return pointless('rfq_closed', `the RFQ is ${rfq.status}`);
+  if (deadline <= now())
+    return pointless('deadline_passed', 'the bid deadline passed before it could be delivered');
+  const url = match?.subscriptions.find(
+    (each) => each.subscription_id === recipient.subscription_id,
+  )?.webhook_url;
+  if (subscription?.status !== 'ACTIVE' || !match || !url)
+    return pointless('subscription_ended', 'the subscription has ended or has no webhook');
   const secrets = await Promise.all(
     subscription.secrets
       .filter(({ expires_at }) => expires_at === null || expires_at > now().toISOString())
@@ -103,14 +115,20 @@ async function attempt(
     new Date(rfq.created_at),
   );
   const body = JSON.stringify(payload);
-  const headers = sign({ id: messageId(recipient), at: now(), body }, secrets);
-  const result = await outbound.request({
-    url,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body,
-    timeoutMs: WEBHOOK_MS,
-    responseBytesMax: 0,
+  const id = messageId(recipient);
+  const result = await new WebhookProvider(recipient.provider_id, context).execute({
+    tenantId: rfq.org_slug,
+    campaignId: rfq.rfq_id,
+    operation: payload.type,
+    payload: { url, headers: { ...sign({ id, at: now(), body }, secrets) }, body },
+    context: {
+      correlationId: rfq.rfq_id,
+      idempotencyKey: id,
+      attemptsBefore: delivery ? delivery.attempts - delivery.attempts_at_reopening : 0,
+      notAfter: deadline,
+      deadLetters: true,
+      breakerHome: breakerHome(match),
+    },
   });
-  return attemptOutcome(result, now());
+  return attemptOutcome(result);
 }

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../canonical-json.ts';
 import { derivedId } from '../ids.ts';
 import { ref } from '../store/collection.ts';
 import { type DomainEvent, type Write, create } from '../store/decision.ts';
@@ -11,7 +12,10 @@ export function deadLettered(
   payload: DeadLetterPayload,
   replay: DeadLetter['replay'],
 ): { write: Write; event: DomainEvent } {
-  const dead_letter_id = derivedId('dl', payload.idempotency_key, payload.occurred_at);
+  const { idempotency_key, attempts, occurred_at } = payload;
+  // The time alone does not tell apart what failed again within a millisecond of its replay.
+  const which = canonicalJson({ attempts, replay });
+  const dead_letter_id = derivedId('dl', idempotency_key, occurred_at, which);
   const letter: DeadLetter = {
     ...payload,
     dead_letter_id,

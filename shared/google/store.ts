@@ -222,7 +222,8 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
         const snapshots = await transaction.getAll(
           ...Object.values(refs).map((of) => place(db, of)),
         );
-        const { writes, reply } = revise(docsOf(refs, snapshots));
+        const readAt = snapshots[0]?.readTime.toDate() ?? new Date(0);
+        const { writes, reply } = revise(docsOf(refs, snapshots), readAt);
         for (const write of writes) put(db, transaction, write);
         return reply;
       });

@@ -3,7 +3,8 @@ import type { LookupFunction } from 'node:net';
 import type { Agent, Dispatcher } from 'undici';
 
 import type { Config } from '../runtime/config.ts';
-import type { Outbound, OutboundResult } from '../runtime/services.ts';
+import type { ProviderAnswer } from '../execution/classify.ts';
+import type { Outbound } from '../runtime/services.ts';
 import { checkTarget } from './egress.ts';
 import { isForbiddenAddress } from './forbidden-address.ts';
 
@@ -68,12 +69,13 @@ export function createOutbound(
   }
 
   return {
-    async request({ url, method, headers = {}, body, timeoutMs, responseBytesMax }) {
+    async request({ url, method, headers = {}, body, timeoutMs, signal: given, responseBytesMax }) {
       const target = checkTarget(url, insecure);
       if ('reason' in target) return { kind: 'forbidden', reason: target.reason };
       const { request } = await import('undici');
       agent ??= pool();
-      const signal = AbortSignal.timeout(timeoutMs);
+      const ours = AbortSignal.timeout(timeoutMs);
+      const signal = given ? AbortSignal.any([ours, given]) : ours;
       try {
         const response = await request(target.url, {
           dispatcher: await agent,
@@ -95,7 +97,7 @@ export function createOutbound(
   };
 }
 
-async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<OutboundResult> {
+async function read(response: Dispatcher.ResponseData, bytesMax: number): Promise<ProviderAnswer> {
   if (bytesMax === 0) {
     // A short body is read away, to keep the connection; a stream that never ends is cut off.
     void response.body
@@ -121,7 +123,7 @@ const headOf = ({ statusCode, headers }: Dispatcher.ResponseData) => ({
   ),
 });
 
-function failureOf(error: unknown, signal: AbortSignal): OutboundResult {
+function failureOf(error: unknown, signal: AbortSignal): ProviderAnswer {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (cause instanceof ForbiddenTarget) return { kind: 'forbidden', reason: cause.message };
   const timedOut =

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { StoredBreaker } from '../execution/health.ts';
 import { StoredDecimal } from '../money/decimal.ts';
 import { PricingTier, Rate } from '../providers/cpa.ts';
 import { ProviderStatus } from '../providers/schema.ts';
@@ -72,6 +73,8 @@ export const Match = z.object({
     })
     .nullable(),
   pricing_tiers: z.array(PricingTier),
+  /** Of its webhooks, for all buyers: deliveries read this document anyway. Absent while none failed. */
+  breaker: StoredBreaker.optional(),
   updated_at: Timestamp,
   version: z.int().positive(),
 });

@@ -30,6 +30,8 @@ export const Delivery = z.object({
   message_id: z.string(),
   /** Attempts that reached the network. */
   attempts: z.int().nonnegative(),
+  /** Those of them made before it was last reopened: the back-off starts anew after them. */
+  attempts_at_reopening: z.int().nonnegative().default(0),
   progress: DeliveryState,
   created_at: Timestamp,
   updated_at: Timestamp,

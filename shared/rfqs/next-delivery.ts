@@ -1,9 +1,7 @@
 import type { DeliveryState } from './delivery.ts';
 
-const FIRST_BACK_OFF_MS = 5_000;
-const MAX_BACK_OFF_MS = 15 * 60 * 1_000;
-/** A receiver may ask for a longer pause than ours, but a task cannot be scheduled for ever. */
-const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1_000;
+/** Nothing is deferred by less: a breaker whose probe is under way is not asked over and over. */
+const DEFERRED_MS = 5_000;
 const GONE = 410;
 
 /** What came of one call of a webhook. */
@@ -14,10 +12,8 @@ export type AttemptOutcome =
       readonly reason_code: string;
       readonly message: string;
       readonly http_status: number | null;
-      /** Whether another attempt may help, by the execution layer's table. */
-      readonly retryable: boolean;
-      /** The receiver's `Retry-After`, in milliseconds. */
-      readonly retry_after_ms?: number;
+      /** When the execution layer would try again; null for never. */
+      readonly retry_at: Date | null;
     }
   | {
       /** Never sent, because a breaker is open or a quota used up; burns no attempt. */
@@ -25,7 +21,9 @@ export type AttemptOutcome =
       readonly reason_code: string;
       readonly message: string;
       readonly until: Date;
-    };
+    }
+  /** Never sent, and never will be: there is nobody to tell, or nothing to tell any more. */
+  | { readonly kind: 'pointless'; readonly reason_code: string; readonly message: string };
 
 export interface NextDelivery {
   readonly progress: DeliveryState;
@@ -36,9 +34,8 @@ export interface NextDelivery {
 }
 
 /**
- * What follows from an attempt: delivered, failed, or another attempt after 5 s, doubling to 15 min
- * (or when the receiver asks for it, if later). No attempt at or after the bid deadline: a request
- * that can no longer be answered is not worth sending.
+ * What follows from an attempt: delivered, failed, or another attempt when the execution layer says. None
+ * at or after the bid deadline: a request that can no longer be answered is not worth sending.
  *
  * @param before null before the first attempt
  * @param deadline the RFQ's bid deadline
@@ -49,10 +46,11 @@ export function nextDelivery(
   at: Date,
   deadline: Date,
 ): NextDelivery {
-  const attempts = (before?.attempts ?? 0) + (outcome.kind === 'deferred' ? 0 : 1);
   // A duplicate of an earlier task reports late: what is settled stays settled.
   if (before && before.progress.state !== 'retrying')
     return { ...before, disable_subscription: false };
+  const sent = outcome.kind === 'delivered' || outcome.kind === 'failed';
+  const attempts = (before?.attempts ?? 0) + (sent ? 1 : 0);
   if (outcome.kind === 'delivered')
     return {
       progress: {
@@ -66,7 +64,7 @@ export function nextDelivery(
   const { reason_code, message } = outcome;
   const http_status = outcome.kind === 'failed' ? outcome.http_status : null;
   const last_failure = { reason_code, message, http_status, at: at.toISOString() };
-  const next = nextAttemptAt(outcome, attempts, at);
+  const next = nextAttemptAt(outcome, at);
   return {
     progress:
       next && next < deadline
@@ -83,17 +81,14 @@ export const isGone = ({ progress }: { readonly progress: DeliveryState }): bool
 
 function nextAttemptAt(
   outcome: Exclude<AttemptOutcome, { kind: 'delivered' }>,
-  attempts: number,
   at: Date,
 ): Date | null {
-  if (outcome.kind === 'deferred')
-    return new Date(Math.max(outcome.until.getTime(), at.getTime() + FIRST_BACK_OFF_MS));
-  if (!outcome.retryable || outcome.http_status === GONE) return null;
-  const asked = Math.min(outcome.retry_after_ms ?? 0, MAX_RETRY_AFTER_MS);
-  const waitMs = Math.max(backOffMs(attempts), asked);
-  return new Date(at.getTime() + waitMs);
+  switch (outcome.kind) {
+    case 'failed':
+      return outcome.retry_at;
+    case 'deferred':
+      return new Date(Math.max(outcome.until.getTime(), at.getTime() + DEFERRED_MS));
+    case 'pointless':
+      return null;
+  }
 }
-
-/** The wait after the given number of attempts, from 1. */
-export const backOffMs = (attempts: number): number =>
-  Math.min(FIRST_BACK_OFF_MS * 2 ** (attempts - 1), MAX_BACK_OFF_MS);

@@ -52,6 +52,7 @@ export function recordAttempt(
     ...recipient,
     message_id: messageId(recipient),
     attempts,
+    attempts_at_reopening: delivery?.attempts_at_reopening ?? 0,
     progress,
     created_at: delivery?.created_at ?? at.toISOString(),
     updated_at: at.toISOString(),

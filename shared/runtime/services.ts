@@ -1,3 +1,6 @@
+import type { ProviderAnswer } from '../execution/classify.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { ExecutionClock } from '../execution/ports.ts';
 import type { Collection, Ref } from '../store/collection.ts';
 import type { Command, Docs, DomainEvent, Rule, TaskRequest, Write } from '../store/decision.ts';
 import type { Config } from './config.ts';
@@ -64,10 +67,12 @@ export interface Store {
   /**
    * A read-modify-write for state where a double application does no harm: leases and counters that
    * may only err on the safe side. Neither command record nor outbox.
+   *
+   * @param revise `readAt` is the store's own clock at the read
    */
   revise<R extends Refs, Reply>(
     refs: R,
-    revise: (docs: Docs<R>) => { writes: readonly Write[]; reply: Reply },
+    revise: (docs: Docs<R>, readAt: Date) => { writes: readonly Write[]; reply: Reply },
   ): Promise<Reply>;
   /** Writes that need no reading, in one commit; safe only where repeating them is. */
   write(writes: readonly Write[]): Promise<void>;
@@ -111,39 +116,31 @@ export interface OutboundRequest {
   readonly body?: string;
   /** The whole call, connecting and reading included. */
   readonly timeoutMs: number;
+  /** Gives the call up before that. */
+  readonly signal?: AbortSignal;
   /** Bytes of the answer that are read at most, 64 KiB by default; 0 asks for status and headers only. */
   readonly responseBytesMax?: number;
 }
 
-export type OutboundResult =
-  | {
-      readonly kind: 'response';
-      readonly status: number;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: string;
-    }
-  /** Our own policy forbids the target; nothing was sent. */
-  | { readonly kind: 'forbidden'; readonly reason: string }
-  | {
-      readonly kind: 'failed';
-      readonly reason: 'timeout' | 'connection_error' | 'response_too_large';
-    };
-
 export interface Outbound {
   /** Never throws for what the other side does. Follows no redirect. */
-  request(request: OutboundRequest): Promise<OutboundResult>;
+  request(request: OutboundRequest): Promise<ProviderAnswer>;
 }
 
 /** Everything a handler may reach outside itself. */
 export interface Services {
   readonly config: Config;
   readonly now: () => Date;
+  /** The same time, with timers: for waits within one invocation. */
+  readonly clock: ExecutionClock;
   readonly randomBytes: (size: number) => Uint8Array;
   readonly store: Store;
   readonly outbox: Outbox;
   readonly effects: Effects;
   readonly vault: Vault;
   readonly outbound: Outbound;
+  /** Every call of a provider goes through it. */
+  readonly execution: Execution;
   readonly log: Log;
 }
 

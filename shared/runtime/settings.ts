@@ -4,6 +4,7 @@ import {
   policyVersion,
 } from '../eligibility/policy.ts';
 import { KnownMetrics, type ProviderRegistry, parseProviderRegistry } from '../providers/config.ts';
+import { ExecutionSettings } from '../execution/policy.ts';
 import { readConfigFile } from './config.ts';
 
 const once = <T>(load: () => T) => {
@@ -27,4 +28,9 @@ export const eligibilityPolicy: () => { policy: EligibilityPolicy; policy_versio
     const policy = parseEligibilityPolicy(readConfigFile('eligibility-policy'));
     return { policy, policy_version: policyVersion(policy) };
   },
+);
+
+/** `configs/execution.yaml`, read once per instance. */
+export const executionSettings: () => ExecutionSettings = once(() =>
+  ExecutionSettings.parse(readConfigFile('execution')),
 );

@@ -42,6 +42,7 @@ function withAbsentIds(pattern: string): string {
   return pattern
     .replace('{org}', 'acme')
     .replace('{provider_id}', absentId('prov'))
+    .replace('{key}', absentId('exk'))
     .replaceAll(/\{(\w+)_id\}/g, (_, kind: string) => absentId(kind.slice(0, 3)));
 }
 

@@ -47,6 +47,8 @@ async function providerAnswering(category: string, answer: (received: Received) 
  */
 async function playWithCrashAfter(n: number, category: string, received: readonly Received[]) {
   const heard = received.length;
+  // A dead process takes leased permits with it: each registration gets a window of its own.
+  await purvey.clock.advance(3_600_000);
   const crash = nextCrash(purvey);
   purvey.cloud.faults.inject({
     rpc: '*',

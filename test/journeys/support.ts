@@ -212,7 +212,11 @@ export async function listenTo(
 export function ignoreTheDead(): void {
   const { error } = console;
   vi.spyOn(console, 'error').mockImplementation((...said: unknown[]) => {
-    if (!String(said[0]).startsWith('Exception from a finished function')) error(...said);
+    const isOfTheDead =
+      /^Exception from a finished function|client has already been terminated/.test(
+        String(said[0]),
+      );
+    if (!isOfTheDead) error(...said);
   });
 }
 

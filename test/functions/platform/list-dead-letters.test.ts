@@ -72,9 +72,49 @@ describe('listing dead letters', () => {
     );
   });
 
+  test('keeps to what fits every filter', async () => {
+    const listed = async (query: string): Promise<string[]> => {
+      const { dead_letters } = await ok(purvey.call('GET', `${path}?${query}`, { as: 'operator' }));
+      return dead_letters.map(({ campaign_id }: { campaign_id: string }) => campaign_id);
+    };
+    const both = rfqIds.toReversed();
+    const [, second = ''] = rfqIds;
+    for (const [query, expected] of [
+      ['status=OPEN', both],
+      ['status=REPLAYED', []],
+      [`tenant_id=${buyer.slug}`, both],
+      ['tenant_id=somebody_else', []],
+      [`status=OPEN&tenant_id=${buyer.slug}`, both],
+      [`status=REPLAYED&tenant_id=${buyer.slug}`, []],
+      ['task_name=deliver-rfq', both],
+      ['task_name=run-provider-task', []],
+      [`provider_name=${provider.id}`, [second]],
+      ['reason_code=bad_request', both],
+      ['reason_code=timeout', []],
+      [
+        `status=OPEN&tenant_id=${buyer.slug}&task_name=deliver-rfq&provider_name=${provider.id}&reason_code=bad_request`,
+        [second],
+      ],
+    ] as const)
+      expect(await listed(query), query).toEqual(expected);
+  });
+
+  test('pages through what is filtered', async () => {
+    const call = ['GET', `${path}?status=OPEN`, { as: 'operator' }] as const;
+    const whole = await ok(purvey.call(...call));
+    expect(whole.dead_letters).toHaveLength(2);
+    expect(await pagedThrough(purvey, call, 'dead_letters')).toEqual(whole.dead_letters);
+  });
+
   refusesQueries(
     () => purvey,
     () => ['GET', path, { as: 'operator' }],
-    badPages,
+    [
+      ...badPages,
+      ['status=open', 'status', 'must be OPEN or REPLAYED'],
+      ['tenant_id=', 'tenant_id', 'must not be empty'],
+      ['tenant_id=a&tenant_id=b', 'tenant_id', /string/],
+      [`task_name=${'a'.repeat(257)}`, 'task_name', /256/],
+    ],
   );
 });

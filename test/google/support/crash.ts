@@ -18,7 +18,7 @@ export async function crashAt(
   const line = await openLine(ground.cloud.port);
   const dying = createServices(
     { ...ground.config, cloud_endpoint: `127.0.0.1:${line.port}` },
-    { now: ground.now },
+    { clock: ground.clock },
   );
   const dead = new Promise<void>((done) => void ground.cloud.faults.onCrash(done));
   ground.cloud.faults.inject({ ...rule, action: { kind } });

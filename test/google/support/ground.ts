@@ -17,7 +17,7 @@ export interface Ground {
   readonly config: Config;
   readonly now: () => Date;
   /** One more instance of the product on this cloud, with Google's real clients. */
-  instance(): Instance;
+  instance(parts?: Parameters<typeof createServices>[1]): Instance;
   close(): Promise<void>;
 }
 
@@ -46,8 +46,8 @@ export async function openGround(env: Readonly<Record<string, string>> = {}): Pr
     clock,
     config,
     now,
-    instance() {
-      const made = createServices(config, { now });
+    instance(parts = {}) {
+      const made = createServices(config, { clock, ...parts });
       instances.push(made);
       return made;
     },

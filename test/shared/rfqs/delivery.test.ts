@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { policyOf } from '../../../shared/execution/policy.ts';
+import { delayMs } from '../../../shared/execution/retry.ts';
 import { deadLetters } from '../../../shared/dead-letters/schema.ts';
 import { type Delivery, deliveryRef } from '../../../shared/rfqs/delivery.ts';
 import {
   type AttemptOutcome,
   type NextDelivery,
-  backOffMs,
   nextDelivery,
 } from '../../../shared/rfqs/next-delivery.ts';
 import { recordAttempt } from '../../../shared/rfqs/record-attempt.ts';
+import { executionSettings } from '../../../shared/runtime/settings.ts';
 import { anRfq, at, command, docAt, errorOf, later } from '../examples.ts';
 
 const failed = (changes: Partial<Extract<AttemptOutcome, { kind: 'failed' }>> = {}) =>
@@ -18,7 +20,7 @@ const failed = (changes: Partial<Extract<AttemptOutcome, { kind: 'failed' }>> = 
     reason_code: 'timeout',
     message: 'no answer within 10 s',
     http_status: null,
-    retryable: true,
+    retry_at: later(5),
     ...changes,
   }) as const;
 const delivered = { kind: 'delivered', http_status: 204 } as const;
@@ -27,41 +29,37 @@ const deferred = (until: Date) =>
 
 const farDeadline = later(30 * 24 * 60 * 60);
 
-/** All that a webhook gets which never answers, from first attempt to last. */
-function scheduleOf(deadline: Date): { attempts: Date[]; end: NextDelivery } {
-  const attempts = [at];
-  let state = nextDelivery(null, failed(), at, deadline);
-  while (state.progress.state === 'retrying') {
-    const next = new Date(state.progress.next_attempt_at);
-    attempts.push(next);
-    state = nextDelivery(state, failed(), next, deadline);
-  }
-  return { attempts, end: state };
-}
-
 describe('the next attempt', () => {
-  it('comes after 5 s, doubling to 15 min', () => {
-    const waits = Array.from({ length: 10 }, (_, n) => backOffMs(n + 1) / 1_000);
-    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+  it('comes when the execution layer would make it, and otherwise never', () => {
+    expect(nextDelivery(null, failed({ retry_at: later(60) }), at, farDeadline)).toMatchObject({
+      attempts: 1,
+      progress: { state: 'retrying', next_attempt_at: later(60).toISOString() },
+    });
+    expect(nextDelivery(null, failed({ retry_at: null }), at, farDeadline)).toMatchObject({
+      attempts: 1,
+      progress: { state: 'failed' },
+    });
   });
 
-  it('never comes at or after the bid deadline', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3 * 24 * 60 * 60 }), (seconds) => {
-        const deadline = later(seconds);
-        const { attempts, end } = scheduleOf(deadline);
-        expect(attempts.every((attempt) => attempt < deadline)).toBe(true);
-        expect(end.progress.state).toBe('failed');
-        expect(end.attempts).toBe(attempts.length);
-      }),
-    );
+  it('by its configuration comes after 5 s, doubling to 15 min', () => {
+    const { retry } = policyOf(executionSettings(), {
+      tenantId: '*',
+      providerName: 'prov_1',
+      capability: 'webhook_delivery',
+    });
+    const waits = Array.from({ length: 10 }, (_, n) => delayMs(retry, n + 1, 0.9) / 1_000);
+    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
   });
 
   it('of several kinds of trouble in any order never comes at or after the bid deadline', () => {
     const troubles = fc.array(
       fc.oneof(
-        fc.nat({ max: 7_200_000 }).map((retry_after_ms) => failed({ retry_after_ms })),
-        fc.nat({ max: 7_200 }).map((seconds) => deferred(later(seconds))),
+        fc
+          .integer({ min: 5, max: 7_200 })
+          .map(
+            (wait) => (now: Date) => failed({ retry_at: new Date(now.getTime() + wait * 1_000) }),
+          ),
+        fc.nat({ max: 7_200 }).map((seconds) => () => deferred(later(seconds))),
       ),
       { maxLength: 30 },
     );
@@ -71,7 +69,7 @@ describe('the next attempt', () => {
         let now = at;
         let state: NextDelivery | null = null;
         for (const outcome of outcomes) {
-          state = nextDelivery(state, outcome, now, deadline);
+          state = nextDelivery(state, outcome(now), now, deadline);
           if (state.progress.state !== 'retrying') return;
           const next = new Date(state.progress.next_attempt_at);
           expect(next.getTime()).toBeGreaterThan(now.getTime());
@@ -80,15 +78,6 @@ describe('the next attempt', () => {
         }
       }),
     );
-  });
-
-  it('waits as long as the receiver asks, if that is longer', () => {
-    const patient = nextDelivery(null, failed({ retry_after_ms: 60_000 }), at, farDeadline);
-    expect(patient.progress).toMatchObject({ next_attempt_at: later(60).toISOString() });
-    const endless = nextDelivery(null, failed({ retry_after_ms: 3e9 }), at, later(90 * 86_400));
-    expect(endless.progress).toMatchObject({ next_attempt_at: later(86_400).toISOString() });
-    const hasty = nextDelivery(null, failed({ retry_after_ms: 1 }), at, farDeadline);
-    expect(hasty.progress).toMatchObject({ next_attempt_at: later(5).toISOString() });
   });
 
   it('of one that was deferred burns none', () => {
@@ -105,13 +94,22 @@ describe('the next attempt', () => {
       progress: { state: 'delivered', http_status: 204 },
       disable_subscription: false,
     });
-    expect(nextDelivery(null, failed({ http_status: 410 }), at, farDeadline)).toMatchObject({
+    const gone = failed({ http_status: 410, retry_at: null });
+    expect(nextDelivery(null, gone, at, farDeadline)).toMatchObject({
       progress: { state: 'failed' },
       disable_subscription: true,
     });
-    expect(nextDelivery(null, failed({ retryable: false }), at, farDeadline)).toMatchObject({
+    expect(nextDelivery(null, failed({ retry_at: null }), at, farDeadline)).toMatchObject({
       progress: { state: 'failed' },
       disable_subscription: false,
+    });
+  });
+
+  it('does not come when there is nobody to tell any more, which is no attempt either', () => {
+    const pointless = { kind: 'pointless', reason_code: 'rfq_closed', message: 'AWARDED' } as const;
+    expect(nextDelivery(null, pointless, at, farDeadline)).toMatchObject({
+      attempts: 0,
+      progress: { state: 'failed', last_failure: { reason_code: 'rfq_closed' } },
     });
   });
 
@@ -160,7 +158,7 @@ describe('recording an attempt', () => {
   });
 
   it('that was the last writes and publishes a dead letter that can be replayed', () => {
-    const decision = recorded(failed({ retryable: false, reason_code: 'bad_request' }));
+    const decision = recorded(failed({ retry_at: null, reason_code: 'bad_request' }));
     const letter = decision.writes.find((write) => write.ref.collection.path === deadLetters.path);
     const payload = {
       tenant_id: 'acme',
@@ -190,16 +188,8 @@ describe('recording an attempt', () => {
     expect(docAt(decision, deliveryRef(recipient))?.progress.state).toBe('failed');
   });
 
-  it('counts the pause from the end of the attempt', () => {
-    const { reply } = recordAttempt(
-      { rfq: anRfq(), delivery: null },
-      { ...command(), recipient, n: 0, outcome: failed(), ended_at: later(10) },
-    );
-    expect(reply.delivery.progress).toMatchObject({ next_attempt_at: later(15).toISOString() });
-  });
-
   it.each(['rfq_closed', 'subscription_ended'])('leaves no dead letter for %s', (reason_code) => {
-    const closed = recorded(failed({ reason_code, retryable: false }));
+    const closed = recorded({ kind: 'pointless', reason_code, message: 'over' });
     expect(closed.writes).toHaveLength(1);
     expect(closed.events).toBeUndefined();
   });

@@ -1,0 +1,593 @@
+import type { Ref } from '../store/collection.ts';
+import { idOf, ref } from '../store/collection.ts';
+import { type Write, set } from '../store/decision.ts';
+import {
+  type Admission,
+  type Breaker,
+  CLOSED,
+  type Permit,
+  admit,
+  clamped,
+  claimProbe,
+  newer,
+  pause,
+  settle,
+  transitionOf,
+} from './breaker.ts';
+import type { BreakerHome } from './call.ts';
+import {
+  type HealthFlush,
+  type ProviderHealthState,
+  breakerOf,
+  foldFlush,
+  healthStates,
+  instancesOf,
+  newHealthState,
+  slotStartMs,
+  withBreaker,
+} from './health.ts';
+import { Latencies } from './histogram.ts';
+import { type ExecutionKey, keyId } from './key.ts';
+import { type NewAttempt, executionMetrics, packOf, packable, singleOf } from './metrics.ts';
+import type { BreakerPolicy, ExecutionSettings } from './policy.ts';
+import type { ExecutionClock, ExecutionStore } from './ports.ts';
+import type { ReasonCode, Verdict } from './reasons.ts';
+
+/** What happens to a breaker or to the layer itself; for logs and alerts. */
+export type ExecutionEvent =
+  | {
+      readonly kind: 'breaker_changed';
+      readonly key: ExecutionKey;
+      readonly from: Breaker['state'];
+      readonly to: Breaker['state'];
+      readonly epoch: number;
+    }
+  | { readonly kind: 'store_unavailable'; readonly key: ExecutionKey; readonly error: unknown }
+  | { readonly kind: 'attempts_dropped'; readonly key: ExecutionKey; readonly count: number };
+
+/** What the instances of one executor share. */
+export interface HealthPorts {
+  readonly store: ExecutionStore;
+  readonly clock: ExecutionClock;
+  readonly random: () => number;
+  readonly instanceId: string;
+  readonly telemetry: ExecutionSettings['telemetry'];
+  /** The store's clock minus ours, as last seen. */
+  readonly offset: { ms: number };
+  readonly emit: (event: ExecutionEvent) => void;
+}
+
+/** One attempt, until it is written. */
+export interface Sample {
+  readonly row: () => NewAttempt;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly outcome: 'success' | 'retry' | 'failed' | 'dead_letter';
+  readonly reasonCode: ReasonCode | null;
+}
+
+type BreakerOp =
+  | {
+      readonly kind: 'settle';
+      readonly permit: Permit;
+      readonly verdict: Verdict;
+      readonly tenantId: string;
+    }
+  | { readonly kind: 'pause'; readonly untilMs: number };
+
+interface Slot {
+  succeeded: number;
+  failed: number;
+  readonly latencies: Latencies;
+}
+
+type Refused = Admission & { readonly kind: 'refused' };
+
+/** What is not written yet. Frozen under a sequence number once it was sent, because it may have arrived. */
+interface Batch {
+  seq: number;
+  ops: BreakerOp[];
+  slots: Map<number, Slot>;
+  successes: Sample[];
+  failures: Sample[];
+  lastError: HealthFlush['lastError'];
+  lastSuccessMs: number | null;
+  sinceMs: number;
+}
+
+const newBatch = (): Batch => ({
+  seq: 0,
+  ops: [],
+  slots: new Map(),
+  successes: [],
+  failures: [],
+  lastError: null,
+  lastSuccessMs: null,
+  sinceMs: Number.POSITIVE_INFINITY,
+});
+
+const isEmpty = ({ ops, slots, successes, failures }: Batch): boolean =>
+  ops.length + slots.size + successes.length + failures.length === 0;
+
+/** A health document takes about one write a second; an instance writes no more often than this. */
+const WRITE_INTERVAL_MS = 1_000;
+/** Added to the flush interval for each instance that reports, so that all together keep to it. */
+const INTERVAL_PER_INSTANCE_MS = 1_500;
+/** Beyond its budget, a probe's slot outlasts the commit of its result. */
+const PROBE_GRACE_MS = 5_000;
+/** While others probe, their result is looked up this often; and whoever was refused comes again then. */
+const HALF_OPEN_SNAPSHOT_MS = 1_000;
+const HALF_OPEN_RETRY_MS = 5_000;
+/** Knowledge older than this many snapshot intervals is not acted on. */
+const STALE_INTERVALS = 3;
+/** Successes that one instance writes together when they come faster than that. */
+const BURST_MAX = 500;
+/** Successes that are kept while the store cannot be reached. */
+const BACKLOG_MAX = 1_000;
+
+/**
+ * One key's breaker and counts in this instance. The breaker is decided from memory; what others must
+ * know (a failure, a transition, counts) goes to the key's health document in one transaction.
+ */
+export class KeyHealth {
+  readonly key: ExecutionKey;
+  readonly policy: BreakerPolicy;
+  readonly #ports: HealthPorts;
+  readonly #snapshotMs: number;
+  readonly #ref: Ref<ProviderHealthState>;
+  readonly #home: BreakerHome | null;
+  /** As the store last had it. */
+  #shared: Breaker = CLOSED;
+  /** The same, with times of a clock far ahead bounded. */
+  #base: Breaker = CLOSED;
+  /** With what this instance has to add. */
+  #breaker: Breaker = CLOSED;
+  /** It went on without the store, whose next word counts whatever its epoch. */
+  #isAlone = false;
+  #refusal: { readonly of: Breaker; readonly refused: Refused } | null = null;
+  #permit: Permit = { epoch: CLOSED.epoch, probeId: null };
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  #staleAtMs = Number.NEGATIVE_INFINITY;
+  #instances = 1;
+  #pending = newBatch();
+  #frozen: Batch | null = null;
+  #seq = 0;
+  #rowsWritten = 0;
+  #claims = 0;
+  #claiming = 0;
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
+  #syncing: Promise<void> | null = null;
+  #following: Promise<void> | null = null;
+  usedAtMs = 0;
+
+  constructor(
+    key: ExecutionKey,
+    policy: BreakerPolicy,
+    snapshotMs: number,
+    home: BreakerHome | null,
+    ports: HealthPorts,
+  ) {
+    this.key = key;
+    this.policy = policy;
+    this.#snapshotMs = snapshotMs;
+    this.#home = home;
+    this.#ports = ports;
+    this.#ref = ref(healthStates, keyId(key));
+    if (home) this.adopt(home.known);
+  }
+
+  /** The permit of a call through the closed breaker. */
+  get permit(): Permit {
+    if (this.#permit.epoch !== this.#breaker.epoch)
+      this.#permit = { epoch: this.#breaker.epoch, probeId: null };
+    return this.#permit;
+  }
+
+  get state(): Breaker['state'] {
+    return this.#breaker.state;
+  }
+
+  /** The usual case, in a few comparisons: closed, and known well enough. */
+  isReady(nowMs: number): boolean {
+    return (
+      this.#breaker.state === 'closed' &&
+      nowMs < this.#staleAtMs &&
+      (this.#breaker.notBeforeMs === null ||
+        nowMs + this.#ports.offset.ms >= this.#breaker.notBeforeMs)
+    );
+  }
+
+  /** A refusal that needs no asking. */
+  refusalNow(nowMs: number): Refused | null {
+    const { state, forced, notBeforeMs } = this.#breaker;
+    if (state === 'closed' && notBeforeMs === null) return null;
+    // An operator's release and another's probe end these at any time: they are looked up now and then.
+    if ((forced || state === 'half_open') && nowMs >= this.#staleAtMs) return null;
+    const last = this.#refusal;
+    if (last?.of === this.#breaker && nowMs < last.refused.retryAtMs) return last.refused;
+    const admission = this.admission(nowMs);
+    if (admission.kind !== 'refused') return null;
+    // One object for all refusals of a cooldown, however many calls come.
+    this.#refusal = state === 'open' && !forced ? { of: this.#breaker, refused: admission } : null;
+    return admission;
+  }
+
+  /** Whether a call may be made now; `retryAtMs` is by this instance's clock. */
+  admission(nowMs: number): Admission {
+    const { ms: offsetMs } = this.#ports.offset;
+    const admission = admit(this.#breaker, nowMs + offsetMs, this.policy);
+    if (admission.kind !== 'refused') return admission;
+    const retryAtMs = this.#retryAtMs(admission.retryAtMs - offsetMs, nowMs);
+    return retryAtMs === admission.retryAtMs ? admission : { ...admission, retryAtMs };
+  }
+
+  #retryAtMs(freeAtMs: number, nowMs: number): number {
+    return this.#breaker.state === 'half_open'
+      ? Math.min(freeAtMs, nowMs + HALF_OPEN_RETRY_MS)
+      : freeAtMs;
+  }
+
+  /** Whether the breaker must be read before it is acted on. */
+  isUnknown(nowMs: number): boolean {
+    return nowMs - this.#readAtMs > STALE_INTERVALS * this.#snapshotMs;
+  }
+
+  isStale(nowMs: number): boolean {
+    return nowMs >= this.#staleAtMs;
+  }
+
+  /** Goes by nothing until one interval has passed, or a failure has brought the truth. */
+  presumeClosed(nowMs: number): void {
+    this.#known(nowMs);
+  }
+
+  /** A breaker that somebody has just read. */
+  adopt(known: Breaker): void {
+    this.#known(this.#ports.clock.nowMs());
+    this.#accept(this.#isAlone ? known : newer(this.#shared, known));
+  }
+
+  /**
+   * Takes a probe slot, in a transaction: how many there are holds over all instances. Null with the
+   * time when one may be free.
+   */
+  async claim(
+    nowMs: number,
+    budgetMs: number,
+  ): Promise<{ readonly permit: Permit } | { readonly permit: null; readonly retryAtMs: number }> {
+    const { store, instanceId, offset } = this.#ports;
+    if (this.#claiming >= this.policy.halfOpenMaxCalls)
+      return { permit: null, retryAtMs: nowMs + HALF_OPEN_RETRY_MS };
+    this.#claiming++;
+    const id = `${instanceId}_${++this.#claims}`;
+    const claimAt = (breaker: Breaker, atMs: number) =>
+      claimProbe(
+        clamped(breaker, atMs, this.policy),
+        { id, expiresAtMs: atMs + budgetMs + PROBE_GRACE_MS },
+        atMs,
+        this.policy,
+      );
+    try {
+      const claimed = await store.revise(this.#refs(), (docs, readAt) => {
+        const doc = docs.health ?? newHealthState(this.key, readAt);
+        const before = this.#sharedBreaker(docs);
+        const claim = claimAt(before, readAt.getTime());
+        const writes =
+          claim.breaker === before ? [] : this.#writes(docs, doc, before, claim.breaker, readAt);
+        return { writes, reply: { ...claim, before, readAt } };
+      });
+      this.#heard(claimed.readAt, claimed.breaker);
+      this.#tell(claimed.before, claimed.breaker);
+      return this.#claimed(claimed, nowMs);
+    } catch (error) {
+      this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
+      // Alone, an instance still limits its own probes.
+      const claim = claimAt(this.#breaker, nowMs + offset.ms);
+      this.#isAlone = true;
+      this.#base = claim.breaker;
+      this.#breaker = claim.breaker;
+      return this.#claimed(claim, nowMs);
+    } finally {
+      this.#claiming--;
+    }
+  }
+
+  #claimed(claim: { permit: Permit | null; retryAtMs: number | null }, nowMs: number) {
+    return claim.permit
+      ? { permit: claim.permit }
+      : {
+          permit: null,
+          retryAtMs: this.#retryAtMs(
+            Math.max(nowMs, (claim.retryAtMs ?? nowMs) - this.#ports.offset.ms),
+            nowMs,
+          ),
+        };
+  }
+
+  /** Tells the breaker what came of an execution; `due` then shares what others must know. */
+  settle(permit: Permit, verdict: Verdict, tenantId: string, nowMs: number): void {
+    if (permit.probeId === null) {
+      if (verdict === 'ignored' || permit.epoch !== this.#breaker.epoch) return;
+      if (verdict === 'success' && this.#breaker.consecutiveFailures === 0) return;
+    }
+    this.#add({ kind: 'settle', permit, verdict, tenantId }, nowMs);
+  }
+
+  /** The provider asked for a pause. */
+  pause(untilMs: number, nowMs: number): void {
+    this.#add({ kind: 'pause', untilMs: untilMs + this.#ports.offset.ms }, nowMs);
+  }
+
+  #add(op: BreakerOp, nowMs: number): void {
+    this.#pending.ops.push(op);
+    this.#pending.sinceMs = Math.min(this.#pending.sinceMs, nowMs);
+    this.#breaker = applied(this.#breaker, op, nowMs + this.#ports.offset.ms, this.policy);
+  }
+
+  /** Counts an attempt that reached the provider. */
+  record(sample: Sample): void {
+    const pending = this.#pending;
+    const start = slotStartMs(sample.startedAtMs + this.#ports.offset.ms);
+    let slot = pending.slots.get(start);
+    if (!slot)
+      pending.slots.set(start, (slot = { succeeded: 0, failed: 0, latencies: new Latencies() }));
+    slot.latencies.add(sample.durationMs);
+    const endedMs = sample.startedAtMs + sample.durationMs + this.#ports.offset.ms;
+    if (sample.outcome === 'success') {
+      slot.succeeded++;
+      pending.lastSuccessMs = endedMs;
+      pending.successes.push(sample);
+    } else {
+      slot.failed++;
+      if (sample.reasonCode !== null)
+        pending.lastError = { code: sample.reasonCode, atMs: endedMs };
+      pending.failures.push(sample);
+    }
+    if (sample.startedAtMs < pending.sinceMs) pending.sinceMs = sample.startedAtMs;
+    if (pending.successes.length > BACKLOG_MAX) {
+      pending.successes.splice(0, BACKLOG_MAX / 2);
+      this.#ports.emit({ kind: 'attempts_dropped', key: this.key, count: BACKLOG_MAX / 2 });
+    }
+  }
+
+  /** An attempt that says nothing of the provider, as its caller cancelled it: listed, not counted. */
+  list(sample: Sample): void {
+    this.#pending.failures.push(sample);
+    this.#pending.sinceMs = Math.min(this.#pending.sinceMs, sample.startedAtMs);
+  }
+
+  /**
+   * What is to be written before a call returns, if anything: what changes the breaker, and failures,
+   * at once, though an instance writes the document at most once a second; successes in packs.
+   */
+  due(nowMs: number): Promise<void> | null {
+    const { successes, failures, ops, sinceMs } = this.#pending;
+    if (ops.length + failures.length > 0) {
+      const isTransition =
+        this.#breaker.epoch !== this.#base.epoch ||
+        ops.some((op) => op.kind === 'settle' && op.permit.probeId !== null);
+      if (isTransition || nowMs - this.#wroteAtMs >= WRITE_INTERVAL_MS) return this.sync(nowMs);
+      return failures.length > 0 ? this.#writeRows() : null;
+    }
+    if (
+      successes.length >= this.#ports.telemetry.rows_max &&
+      (nowMs - this.#wroteAtMs >= WRITE_INTERVAL_MS || successes.length >= BURST_MAX)
+    )
+      return this.sync(nowMs);
+    return nowMs - sinceMs >= this.#flushAfterMs() ? this.sync(nowMs) : null;
+  }
+
+  get hasPending(): boolean {
+    return this.#frozen !== null || !isEmpty(this.#pending);
+  }
+
+  /** When the oldest of what is not written was counted. */
+  get pendingSinceMs(): number {
+    return Math.min(this.#pending.sinceMs, this.#frozen?.sinceMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  #flushAfterMs(): number {
+    return Math.max(
+      this.#ports.telemetry.flush_after_s * 1_000,
+      this.#instances * INTERVAL_PER_INSTANCE_MS,
+    );
+  }
+
+  async #writeRows(): Promise<void> {
+    const { failures } = this.#pending;
+    this.#pending.failures = [];
+    const name = `${++this.#rowsWritten}r`;
+    try {
+      await this.#ports.store.write(this.#failureWrites(failures, name));
+    } catch (error) {
+      this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
+      this.#pending.failures.unshift(...failures);
+    }
+  }
+
+  /**
+   * One exchange with the store: writes what is pending, or only reads where nothing is. It never
+   * throws: what could not be written is kept, and the breaker goes on alone.
+   */
+  sync(nowMs: number): Promise<void> {
+    if (!this.#syncing)
+      return (this.#syncing = this.#exchange(nowMs).finally(() => (this.#syncing = null)));
+    // What came while one is under way goes with the next.
+    this.#following ??= this.#syncing.then(() => {
+      this.#following = null;
+      return this.sync(this.#ports.clock.nowMs());
+    });
+    return this.#following;
+  }
+
+  async #exchange(nowMs: number): Promise<void> {
+    const { store } = this.#ports;
+    try {
+      if (!this.hasPending) {
+        // Where the breaker travels with another document, its readers bring it.
+        if (this.#home) return;
+        const doc = await store.get(this.#ref);
+        this.#known(nowMs);
+        this.#instances = doc ? instancesOf(doc, new Date(nowMs + this.#ports.offset.ms)) : 1;
+        this.#accept(breakerOf(doc));
+        return;
+      }
+      if (this.#frozen === null) {
+        this.#frozen = this.#pending;
+        this.#frozen.seq = ++this.#seq;
+        this.#pending = newBatch();
+      }
+      const batch = this.#frozen;
+      const told = await store.revise(this.#refs(), (docs, readAt) =>
+        this.#fold(docs, readAt, batch),
+      );
+      this.#frozen = null;
+      this.#wroteAtMs = nowMs;
+      this.#instances = told.instances;
+      this.#heard(told.readAt, told.breaker);
+      this.#tell(told.before, told.breaker);
+    } catch (error) {
+      // Not known, but not asked again for every call either.
+      this.#known(nowMs);
+      this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
+    }
+  }
+
+  #fold(docs: HealthDocs, readAt: Date, batch: Batch) {
+    const before = this.#sharedBreaker(docs);
+    const flush: HealthFlush = {
+      instanceId: this.#ports.instanceId,
+      seq: batch.seq,
+      samples: [...batch.slots].map(([slotStartMs, { succeeded, failed, latencies }]) => ({
+        slotStartMs,
+        succeeded,
+        failed,
+        latencies: latencies.toPacked(),
+      })),
+      lastError: batch.lastError,
+      lastSuccessAtMs: batch.lastSuccessMs,
+    };
+    const folded = foldFlush(docs.health ?? newHealthState(this.key, readAt), flush, readAt);
+    const reply = { before, readAt, instances: instancesOf(folded.doc, readAt) };
+    // It had arrived after all; its acknowledgement had not.
+    if (!folded.applied) return { writes: [], reply: { ...reply, breaker: before } };
+    const bounded = clamped(before, readAt.getTime(), this.policy);
+    const breaker = this.#folded(bounded, batch.ops, readAt.getTime());
+    return {
+      writes: [
+        ...this.#writes(docs, folded.doc, before, breaker, readAt),
+        ...this.#packWrites(batch),
+        ...this.#failureWrites(batch.failures, `${batch.seq}f`),
+      ],
+      reply: { ...reply, breaker },
+    };
+  }
+
+  #packWrites({ successes, seq }: Batch): Write[] {
+    const { rows_max: rowsMax, retention_days: retentionDays } = this.#ports.telemetry;
+    const rows = successes.map((sample) => sample.row());
+    return packable(rows, rowsMax).map((pack, index) => {
+      const id = this.#rowsId(`${seq}p${index}`);
+      return set(ref(executionMetrics, id), packOf(pack, { id, retentionDays }));
+    });
+  }
+
+  #failureWrites(failures: readonly Sample[], name: string): Write[] {
+    const { retention_days: retentionDays } = this.#ports.telemetry;
+    return failures.map((sample, index) => {
+      const id = this.#rowsId(`${name}${index}`);
+      return set(ref(executionMetrics, id), singleOf(sample.row(), { id, retentionDays }));
+    });
+  }
+
+  /** The same for a repetition; of this key and instance, so that no other makes it. */
+  #rowsId(name: string): string {
+    return `pem_${idOf(this.#ref).slice('exk_'.length)}_${this.#ports.instanceId}_${name}`;
+  }
+
+  #refs() {
+    return { health: this.#ref, ...(this.#home && { home: this.#home.ref }) };
+  }
+
+  #sharedBreaker({ health, home }: HealthDocs): Breaker {
+    return this.#home && home ? this.#home.read(home as never) : breakerOf(health);
+  }
+
+  #writes(
+    docs: HealthDocs,
+    doc: ProviderHealthState,
+    before: Breaker,
+    breaker: Breaker,
+    at: Date,
+  ): Write[] {
+    if (breaker === before) return [set(this.#ref, doc)];
+    const writes: Write[] = [set(this.#ref, withBreaker(doc, breaker, at))];
+    if (this.#home && docs.home)
+      writes.push(set(this.#home.ref, this.#home.write(docs.home as never, breaker, at)));
+    return writes;
+  }
+
+  /** What a transaction has read or written: the truth, as of now. */
+  #heard(readAt: Date, breaker: Breaker): void {
+    const nowMs = this.#ports.clock.nowMs();
+    this.#ports.offset.ms = readAt.getTime() - nowMs;
+    this.#known(nowMs);
+    this.#accept(breaker);
+  }
+
+  #known(nowMs: number): void {
+    this.#readAtMs = nowMs;
+    // Spread, so that instances which started together do not read together.
+    this.#staleAtMs = nowMs + this.#snapshotMs * (0.8 + 0.4 * this.#ports.random());
+  }
+
+  #accept(shared: Breaker): void {
+    const nowMs = this.#ports.clock.nowMs();
+    const atMs = nowMs + this.#ports.offset.ms;
+    // Bounded once: bounded anew from each reading of the same, a time far ahead would never come.
+    const isKnown =
+      !this.#isAlone &&
+      shared.epoch === this.#shared.epoch &&
+      shared.openUntilMs === this.#shared.openUntilMs &&
+      shared.notBeforeMs === this.#shared.notBeforeMs;
+    const { openUntilMs, notBeforeMs } = this.#base;
+    this.#base = isKnown
+      ? { ...shared, openUntilMs, notBeforeMs }
+      : clamped(shared, atMs, this.policy);
+    this.#shared = shared;
+    this.#isAlone = false;
+    this.#breaker = this.#folded(
+      this.#base,
+      [...(this.#frozen?.ops ?? []), ...this.#pending.ops],
+      atMs,
+    );
+    if (this.#breaker.state === 'half_open')
+      this.#staleAtMs = Math.min(this.#staleAtMs, nowMs + HALF_OPEN_SNAPSHOT_MS);
+  }
+
+  #folded(from: Breaker, ops: readonly BreakerOp[], atMs: number): Breaker {
+    return ops.reduce((breaker, op) => applied(breaker, op, atMs, this.policy), from);
+  }
+
+  #tell(before: Breaker, after: Breaker): void {
+    const transition = transitionOf(before, after);
+    if (transition)
+      this.#ports.emit({
+        kind: 'breaker_changed',
+        key: this.key,
+        ...transition,
+        epoch: after.epoch,
+      });
+  }
+}
+
+interface HealthDocs {
+  readonly health: ProviderHealthState | null;
+  readonly home?: unknown;
+}
+
+function applied(breaker: Breaker, op: BreakerOp, atMs: number, policy: BreakerPolicy): Breaker {
+  return op.kind === 'pause'
+    ? pause(breaker, op.untilMs, atMs, policy)
+    : settle(breaker, op.permit, op.verdict, { tenantId: op.tenantId }, atMs, policy);
+}

@@ -33,7 +33,9 @@ export function calledByPlatform(
     } catch (error) {
       const known =
         error instanceof AppError ? error : new AppError('internal_error', 'It failed.');
-      log.error({ err: error }, `${name} failed`);
+      // Another delivery has it in hand: this one comes again, and nothing is wrong.
+      if (known.code === 'request_in_progress') log.info(`${name} is under way elsewhere`);
+      else log.error({ err: error }, `${name} failed`);
       // 429 and 503 would make Cloud Tasks slow the whole queue.
       const status = statusOf[known.code];
       res.status(status === 429 || status === 503 ? 500 : status).json({

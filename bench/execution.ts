@@ -83,7 +83,14 @@ class Noop extends ProviderBase<null, number> {
   }
 }
 
-const request = { tenantId: 'acme', campaignId: null, operation: 'noop', payload: null };
+/** As a task or a delivery makes it, which bring their own ids. */
+const request = {
+  tenantId: 'acme',
+  campaignId: null,
+  operation: 'noop',
+  payload: null,
+  context: { correlationId: 'run_1', idempotencyKey: 'key_1' },
+};
 const plain = new Noop(openExecution(false));
 const withQuota = new Noop(openExecution(true));
 const open = new Noop(openExecution(false));

@@ -3,7 +3,8 @@ import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
 
 import type { DemoAgent, Offer } from './agents.ts';
-import { type Api, Refused } from './api.ts';
+import type { Api } from './api.ts';
+import { Refused } from './call.ts';
 
 /** What an agent needs to know a genuine webhook and to quote. */
 interface Credentials {

@@ -1,32 +1,7 @@
 import { z } from 'zod';
 
 import type { Offer } from './agents.ts';
-
-/** Purvey answered with an error. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
-  readonly status: number;
-  readonly code: string;
-  /** Status, code and message, as Purvey gave them. */
-  readonly reason: string;
-
-  constructor(where: string, status: number, code: string, message: string) {
-    const reason = `${status} ${code}: ${message}`;
-    super(`${where} answered ${reason}`);
-    this.status = status;
-    this.code = code;
-    this.reason = reason;
-  }
-}
-
-/** Purvey did not answer, or not as its documentation says. */
-class Unusable extends Error {
-  override readonly name = 'Unusable';
-}
-
-const ErrorBody = z.object({
-  error: z.object({ code: z.string(), message: z.string(), request_id: z.string() }),
-});
+import { asOperator, asOrg, asProvider, caller } from './call.ts';
 
 // Only what the story reads: fields may be added without breaking a client.
 const Registered = z.object({
@@ -82,60 +57,10 @@ export type Rfq = z.infer<typeof Rfq>;
 export type Contract = z.infer<typeof Contract>;
 export type Api = ReturnType<typeof connect>;
 
-interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  /** A path of the instance, or a whole address that the instance gave out. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
-
-const ANSWER_TIMEOUT_MS = 30_000;
-
 /** Purvey's HTTP interface as far as the story needs it, for each kind of caller. */
 export function connect(url: string, operatorKey: string) {
-  const operator = { 'x-operator-key': operatorKey };
-  const provider = (key: string) => ({ authorization: `Bearer ${key}` });
-  const buyer = (key: string) => ({ 'x-api-key': key });
-
-  async function call<T>(reply: z.ZodType<T>, { method, path, headers, body }: Call): Promise<T> {
-    const target = new URL(path, url);
-    const answer = await fetch(target, {
-      method,
-      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    }).catch((cause: unknown) => {
-      throw new Unusable(`Nothing answers at ${target.origin}. Is Purvey running there?`, {
-        cause,
-      });
-    });
-    const content = parseJson(await answer.text());
-    const where = `${method} ${target.pathname}`;
-    if (!answer.ok) {
-      const refusal = ErrorBody.safeParse(content);
-      if (!refusal.success)
-        throw new Unusable(`${where} answered ${answer.status} without an error.`);
-      const { code, message } = refusal.data.error;
-      throw new Refused(where, answer.status, code, message);
-    }
-    const parsed = reply.safeParse(content);
-    if (parsed.success) return parsed.data;
-    throw new Unusable(`${where} answered in an unknown form.\n${z.prettifyError(parsed.error)}`);
-  }
-
-  /** All pages of a list. */
-  async function pages<T>(path: string, headers: Call['headers'], read: PageReader<T>) {
-    const items: T[] = [];
-    let cursor: string | null | undefined;
-    do {
-      const query = cursor ? `?limit=100&cursor=${encodeURIComponent(cursor)}` : '?limit=100';
-      const page = read(await call(z.unknown(), { method: 'GET', path: path + query, headers }));
-      items.push(...page.items);
-      cursor = page.next;
-    } while (cursor);
-    return items;
-  }
+  const operator = asOperator(operatorKey);
+  const { call, pages } = caller(url);
 
   return {
     registerProvider: (body: object) =>
@@ -169,7 +94,7 @@ export function connect(url: string, operatorKey: string) {
       call(Subscribed, {
         method: 'POST',
         path: '/v1/subscriptions',
-        headers: provider(key),
+        headers: asProvider(key),
         body: {
           provider_id: providerId,
           categories,
@@ -181,14 +106,14 @@ export function connect(url: string, operatorKey: string) {
       call(z.unknown(), {
         method: 'DELETE',
         path: `/v1/subscriptions/${subscriptionId}`,
-        headers: provider(key),
+        headers: asProvider(key),
       }),
 
     eligibility: (key: string, providerId: string) =>
       call(Decision, {
         method: 'GET',
         path: `/v1/providers/${providerId}/eligibility`,
-        headers: provider(key),
+        headers: asProvider(key),
       }),
 
     createOrg: (slug: string, name: string) =>
@@ -208,23 +133,23 @@ export function connect(url: string, operatorKey: string) {
       }),
 
     createRfq: (key: string, body: object) =>
-      call(Rfq, { method: 'POST', path: '/v1/rfqs', headers: buyer(key), body }),
+      call(Rfq, { method: 'POST', path: '/v1/rfqs', headers: asOrg(key), body }),
 
     rfq: (key: string, rfqId: string) =>
-      call(Rfq, { method: 'GET', path: `/v1/rfqs/${rfqId}`, headers: buyer(key) }),
+      call(Rfq, { method: 'GET', path: `/v1/rfqs/${rfqId}`, headers: asOrg(key) }),
 
     decisions: (key: string, rfqId: string) =>
-      pages(`/v1/rfqs/${rfqId}/decisions`, buyer(key), (page) => {
+      pages({ path: `/v1/rfqs/${rfqId}/decisions`, headers: asOrg(key) }, (page) => {
         const { decisions, next_cursor } = Decisions.parse(page);
         return { items: decisions, next: next_cursor };
       }),
 
     /** @param quotesUrl as the webhook gave it */
     quote: (key: string, quotesUrl: string, offer: Offer) =>
-      call(QuoteTaken, { method: 'POST', path: quotesUrl, headers: provider(key), body: offer }),
+      call(QuoteTaken, { method: 'POST', path: quotesUrl, headers: asProvider(key), body: offer }),
 
     quotes: (key: string, rfqId: string) =>
-      pages(`/v1/rfqs/${rfqId}/quotes`, buyer(key), (page) => {
+      pages({ path: `/v1/rfqs/${rfqId}/quotes`, headers: asOrg(key) }, (page) => {
         const { quotes, next_cursor } = Quotes.parse(page);
         return { items: quotes, next: next_cursor };
       }),
@@ -233,21 +158,8 @@ export function connect(url: string, operatorKey: string) {
       call(Awarded, {
         method: 'POST',
         path: `/v1/rfqs/${rfqId}/award`,
-        headers: buyer(key),
+        headers: asOrg(key),
         body: { quote_id: quoteId },
       }),
   };
-}
-
-type PageReader<T> = (page: unknown) => {
-  readonly items: readonly T[];
-  readonly next: string | null | undefined;
-};
-
-function parseJson(text: string): unknown {
-  try {
-    return text === '' ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -107,13 +107,12 @@ class Executor implements Execution {
 
   async flush(): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    await Promise.all(
-      [...this.#healths.values()].map((health) => (health.hasPending ? health.sync(nowMs) : null)),
-    );
+    const pending = [...this.#healths.values()].filter((health) => health.hasPending);
+    await Promise.all(pending.map((health) => health.sync(nowMs)));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ quota }) => quota?.close()));
+    await Promise.all([...this.#lanes.values()].flatMap(({ quota }) => quota?.close() ?? []));
     await this.flush();
   }
 
@@ -125,11 +124,11 @@ class Executor implements Execution {
   ): ProviderExecutionResult<never> | null {
     const spent = lane.quota?.refusalNow(nowMs) ?? null;
     if (spent && !spent.granted)
-      return this.#deferred(request, NONE, 'quota_exhausted', spent.retryAtMs);
+      return this.#deferred(request, NONE, 'quota_exhausted', new Date(spent.retryAtMs));
     const { breakers } = lane;
     for (let i = 0; i < breakers.length; i++) {
       const refusal = breakers[i]?.refusalNow(nowMs);
-      if (refusal) return this.#deferred(request, NONE, refusal.reason, refusal.retryAtMs);
+      if (refusal) return this.#deferred(request, NONE, refusal.reason, refusal.retryAt);
     }
     return null;
   }
@@ -165,8 +164,8 @@ class Executor implements Execution {
       breaker.isStale(startMs) ? [{ breaker, done: breaker.sync(startMs) }] : [],
     );
     await Promise.all(
-      lookUps.map(({ breaker, done }) =>
-        breaker.isUnknown(startMs) || breaker.state !== 'closed' ? done : null,
+      lookUps.flatMap(({ breaker, done }) =>
+        breaker.isUnknown(startMs) || breaker.state !== 'closed' ? done : [],
       ),
     );
     const beside = Promise.all(lookUps.map(({ done }) => done));
@@ -179,7 +178,7 @@ class Executor implements Execution {
     const generation = await this.#takeUnit(lane, nowMs);
     if (typeof generation !== 'number') {
       await beside;
-      return this.#deferred(request, NONE, 'quota_exhausted', generation.retryAtMs);
+      return this.#deferred(request, NONE, 'quota_exhausted', new Date(generation.retryAtMs));
     }
     nowMs = this.#clock.nowMs();
     const budgetMs = budgetOf(lane, request);
@@ -197,7 +196,7 @@ class Executor implements Execution {
         await this.#rest(lane, nowMs);
         await beside;
         const reason = 'reason' in claim ? claim.reason : 'circuit_open';
-        return this.#deferred(request, NONE, reason, claim.retryAtMs);
+        return this.#deferred(request, NONE, reason, new Date(claim.retryAtMs));
       }
       permits.push(claim.permit);
     }
@@ -414,14 +413,20 @@ class Executor implements Execution {
     for (const breaker of lane.breakers) {
       const admission = breaker.admission(nowMs);
       if (admission.kind === 'refused')
-        return this.#deferred(request, attempts, admission.reason, admission.retryAtMs, ids);
+        return this.#deferred(
+          request,
+          attempts,
+          admission.reason,
+          new Date(admission.retryAtMs),
+          ids,
+        );
       if (admission.kind === 'probe')
-        return this.#deferred(request, attempts, 'circuit_open', nowMs, ids);
+        return this.#deferred(request, attempts, 'circuit_open', new Date(nowMs), ids);
     }
     const unit = await this.#takeUnit(lane, nowMs);
     return typeof unit === 'number'
       ? null
-      : this.#deferred(request, attempts, 'quota_exhausted', unit.retryAtMs, ids);
+      : this.#deferred(request, attempts, 'quota_exhausted', new Date(unit.retryAtMs), ids);
   }
 
   #settle(lane: Lane, { permits }: Pass, verdict: Verdict, nowMs: number): void {
@@ -482,17 +487,13 @@ class Executor implements Execution {
     request: ExecutionRequest<Payload>,
     attempts: readonly Attempt[],
     reasonCode: 'circuit_open' | 'quota_exhausted' | 'rate_limited',
-    retryAtMs: number,
-    ids: Ids = this.#idsOf(request),
+    retryAt: Date,
+    ids?: Ids,
   ): ProviderExecutionResult<never> {
-    return {
-      status: 'deferred',
-      failure: REFUSALS[reasonCode],
-      retryAt: new Date(retryAtMs),
-      correlationId: ids.correlationId,
-      idempotencyKey: ids.idempotencyKey,
-      attempts,
-    };
+    const correlationId = ids?.correlationId ?? request.context?.correlationId ?? this.#newId();
+    const idempotencyKey = ids?.idempotencyKey ?? request.context?.idempotencyKey ?? correlationId;
+    const failure = REFUSALS[reasonCode];
+    return { status: 'deferred', failure, retryAt, correlationId, idempotencyKey, attempts };
   }
 
   #cancelled<Payload>(

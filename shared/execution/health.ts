@@ -8,7 +8,7 @@ import { type ExecutionKey, keyId } from './key.ts';
 import { REASON_CODES, type ReasonCode } from './reasons.ts';
 
 const HOUR_MS = 3_600_000;
-const SLOT_MS = 5 * 60_000;
+export const SLOT_MS = 5 * 60_000;
 /** An instance that has not flushed for so long is taken for gone. */
 const INSTANCE_GONE_MS = 15 * 60_000;
 /** After it nothing that a flush could still bring would count; a slot more, for clocks that differ. */

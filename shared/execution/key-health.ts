@@ -17,6 +17,7 @@ import {
 import type { BreakerHome } from './call.ts';
 import {
   type HealthFlush,
+  SLOT_MS,
   type ProviderHealthState,
   breakerOf,
   foldFlush,
@@ -79,15 +80,21 @@ interface Slot {
   succeeded: number;
   failed: number;
   readonly latencies: Latencies;
+  readonly startMs: number;
 }
 
-type Refused = Admission & { readonly kind: 'refused' };
+interface Refused {
+  readonly reason: 'circuit_open' | 'rate_limited';
+  /** By this instance's clock. */
+  readonly retryAt: Date;
+}
 
 /** What is not written yet. Frozen under a sequence number once it was sent, because it may have arrived. */
 interface Batch {
   seq: number;
   ops: BreakerOp[];
-  slots: Map<number, Slot>;
+  /** Few: one, but where a batch spans the end of a slot or waits for the store. */
+  slots: Slot[];
   successes: Sample[];
   failures: Sample[];
   lastError: HealthFlush['lastError'];
@@ -98,7 +105,7 @@ interface Batch {
 const newBatch = (): Batch => ({
   seq: 0,
   ops: [],
-  slots: new Map(),
+  slots: [],
   successes: [],
   failures: [],
   lastError: null,
@@ -106,8 +113,19 @@ const newBatch = (): Batch => ({
   sinceMs: Number.POSITIVE_INFINITY,
 });
 
+/** The slot of the batch that holds `atMs`, most likely its last. */
+function slotOf({ slots }: Batch, atMs: number): Slot {
+  for (let i = slots.length - 1; i >= 0; i--) {
+    const slot = slots[i] as Slot;
+    if (atMs >= slot.startMs && atMs < slot.startMs + SLOT_MS) return slot;
+  }
+  const slot = { succeeded: 0, failed: 0, latencies: new Latencies(), startMs: slotStartMs(atMs) };
+  slots.push(slot);
+  return slot;
+}
+
 const isEmpty = ({ ops, slots, successes, failures }: Batch): boolean =>
-  ops.length + slots.size + successes.length + failures.length === 0;
+  ops.length + slots.length + successes.length + failures.length === 0;
 
 /** A health document takes about one write a second; an instance writes no more often than this. */
 const WRITE_INTERVAL_MS = 1_000;
@@ -144,7 +162,7 @@ export class KeyHealth {
   #breaker: Breaker = CLOSED;
   /** It went on without the store, whose next word counts whatever its epoch. */
   #isAlone = false;
-  #refusal: { readonly of: Breaker; readonly refused: Refused } | null = null;
+  #refusal: (Refused & { readonly of: Breaker; readonly untilMs: number }) | null = null;
   #permit: Permit = { epoch: CLOSED.epoch, probeId: null };
   #readAtMs = Number.NEGATIVE_INFINITY;
   #staleAtMs = Number.NEGATIVE_INFINITY;
@@ -204,12 +222,17 @@ export class KeyHealth {
     // An operator's release and another's probe end these at any time: they are looked up now and then.
     if ((forced || state === 'half_open') && nowMs >= this.#staleAtMs) return null;
     const last = this.#refusal;
-    if (last?.of === this.#breaker && nowMs < last.refused.retryAtMs) return last.refused;
+    if (last?.of === this.#breaker && nowMs < last.untilMs) return last;
     const admission = this.admission(nowMs);
     if (admission.kind !== 'refused') return null;
     // One object for all refusals of a cooldown, however many calls come.
-    this.#refusal = state === 'open' && !forced ? { of: this.#breaker, refused: admission } : null;
-    return admission;
+    this.#refusal = {
+      of: this.#breaker,
+      untilMs: state === 'open' && !forced ? admission.retryAtMs : Number.NEGATIVE_INFINITY,
+      reason: admission.reason,
+      retryAt: new Date(admission.retryAtMs),
+    };
+    return this.#refusal;
   }
 
   /** Whether a call may be made now; `retryAtMs` is by this instance's clock. */
@@ -327,10 +350,7 @@ export class KeyHealth {
   /** Counts an attempt that reached the provider. */
   record(sample: Sample): void {
     const pending = this.#pending;
-    const start = slotStartMs(sample.startedAtMs + this.#ports.offset.ms);
-    let slot = pending.slots.get(start);
-    if (!slot)
-      pending.slots.set(start, (slot = { succeeded: 0, failed: 0, latencies: new Latencies() }));
+    const slot = slotOf(pending, sample.startedAtMs + this.#ports.offset.ms);
     slot.latencies.add(sample.durationMs);
     const endedMs = sample.startedAtMs + sample.durationMs + this.#ports.offset.ms;
     if (sample.outcome === 'success') {
@@ -458,8 +478,8 @@ export class KeyHealth {
     const flush: HealthFlush = {
       instanceId: this.#ports.instanceId,
       seq: batch.seq,
-      samples: [...batch.slots].map(([slotStartMs, { succeeded, failed, latencies }]) => ({
-        slotStartMs,
+      samples: batch.slots.map(({ startMs, succeeded, failed, latencies }) => ({
+        slotStartMs: startMs,
         succeeded,
         failed,
         latencies: latencies.toPacked(),

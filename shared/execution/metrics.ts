@@ -62,13 +62,6 @@ export type ExecutionMetrics = z.infer<typeof ExecutionMetrics>;
 
 export const executionMetrics = collection('provider_execution_metrics', ExecutionMetrics);
 
-/** Timestamps have one form: their text sorts as their time. */
-const byTime = (a: NewAttempt, b: NewAttempt): number =>
-  a.created_at < b.created_at ? -1 : Number(a.created_at > b.created_at);
-
-const isInOrder = (rows: readonly NewAttempt[]): boolean =>
-  rows.every((row, index) => row.created_at >= (rows[index - 1]?.created_at ?? ''));
-
 interface Placing {
   /** Of the document. */
   readonly id: string;
@@ -85,17 +78,27 @@ export const singleOf = (row: NewAttempt, placing: Placing): ExecutionMetrics =>
  * @throws {RangeError} unless they are 1 to 100 successes of one tenant and capability
  */
 export function packOf(rows: readonly NewAttempt[], placing: Placing): ExecutionMetrics {
-  const inOrder = isInOrder(rows) ? rows : rows.toSorted(byTime);
-  const last = inOrder.at(-1);
-  if (!last || rows.length > ROWS_MAX) throw new RangeError(`a pack has 1 to ${ROWS_MAX} rows`);
-  const belongs = (row: NewAttempt) =>
-    row.outcome === 'success' &&
-    row.tenant_id === last.tenant_id &&
-    row.capability === last.capability;
-  if (!rows.every(belongs))
-    throw new RangeError('a pack has successes of one tenant and capability');
-  return documentOf(inOrder, last, placing);
+  const [first] = rows;
+  if (!first || rows.length > ROWS_MAX) throw new RangeError(`a pack has 1 to ${ROWS_MAX} rows`);
+  let isInOrder = true;
+  let last = first;
+  // One pass, as this is most of what a counted success costs.
+  for (const row of rows) {
+    if (
+      row.outcome !== 'success' ||
+      row.tenant_id !== first.tenant_id ||
+      row.capability !== first.capability
+    )
+      throw new RangeError('a pack has successes of one tenant and capability');
+    // Timestamps have one form: their text sorts as their time.
+    if (row.created_at < last.created_at) isInOrder = false;
+    else last = row;
+  }
+  return documentOf(isInOrder ? rows : rows.toSorted(byTime), last, placing);
 }
+
+const byTime = (a: NewAttempt, b: NewAttempt): number =>
+  a.created_at < b.created_at ? -1 : Number(a.created_at > b.created_at);
 
 /**
  * Cuts rows, oldest first, where a pack is full or would span more than `PACK_SPAN_MS`.
@@ -119,23 +122,29 @@ export function packable<Row extends Pick<NewAttempt, 'created_at'>>(
   return packs;
 }
 
-/** Neighbours are often alike: each once among them is enough for `array-contains`. */
-const runsOf = (texts: readonly string[]): string[] =>
-  texts.filter((text, index) => text !== texts[index - 1]);
-
 function documentOf(
   rows: readonly NewAttempt[],
   last: NewAttempt,
   { id, retentionDays }: Placing,
 ): ExecutionMetrics {
+  // Neighbours are often alike: each once among them is enough for `array-contains`.
+  const providerNames: string[] = [];
+  const correlationIds: string[] = [];
+  let providerName: string | undefined;
+  let correlationId: string | undefined;
+  for (const row of rows) {
+    if (row.provider_name !== providerName) providerNames.push((providerName = row.provider_name));
+    if (row.correlation_id !== correlationId)
+      correlationIds.push((correlationId = row.correlation_id));
+  }
   return {
     id,
     tenant_id: last.tenant_id,
     capability: last.capability,
-    provider_names: runsOf(rows.map((row) => row.provider_name)),
-    correlation_ids: rows.map((row) => row.correlation_id),
+    provider_names: providerNames,
+    correlation_ids: correlationIds,
     outcome: last.outcome,
-    rows: [...rows],
+    rows: rows as NewAttempt[],
     created_at: last.created_at,
     expire_at: new Date(Date.parse(last.created_at) + retentionDays * DAY_MS),
   };

@@ -21,10 +21,11 @@ const ROUNDS_MAX = 4;
 const LOOK_MS = 1_000;
 const LOOK_MS_MAX = 15_000;
 const LOOK_JITTER = 0.2;
-/** A block lasts no longer than its holder has lived, from this on. */
-const YOUNG_MS = 30_000;
+/** A store that failed is asked again after one to two of these. */
 const OUTAGE_MS = 1_000;
-/** After a rollover, holders that were refused come back over so long a time. */
+/** A block is to last no longer than its holder has lived, or this. */
+const YOUNG_MS = 30_000;
+/** Over so long a time, holders that were refused come back after a rollover: about a commit for each. */
 const HERD_MS_PER_HOLDER = 30;
 const HERD_MS_MAX = 5_000;
 /** A clock that goes back further than callers may be late with their reading was set. */
@@ -54,9 +55,9 @@ export type QuotaAnswer =
     };
 
 /**
- * One instance's hold on the quota of one key: units leased in blocks and handed out from memory. All
- * times are those of the instance's own clock, which may be wrong by any amount: windows begin and end
- * by the store's, and a lease is over here before it is over there.
+ * One instance's hold on the quota of one key: units leased in blocks and handed out from memory. Times
+ * given and answered are those of the instance's own clock, which may be wrong by any amount: windows
+ * begin and end by the store's, and a lease is over here no later than there.
  *
  * @throws {RangeError} from the constructor alone, for a time zone that does not exist
  */
@@ -86,7 +87,7 @@ export class QuotaHolder {
   #holders = 1;
   #peers = 1;
   #spans: QuotaSpans;
-  /** What the store's clock is ahead: a guess to name documents by, and no more. */
+  /** What the store's clock is ahead of this one: a guess, good enough to name documents by. */
   #offsetMs = 0;
   #latestMs = -Infinity;
 
@@ -271,7 +272,7 @@ export class QuotaHolder {
       return { writes, reply };
     });
     this.#isUnanswered = false;
-    this.#offsetMs = readMs - (sentMs + heardMs) / 2;
+    this.#offsetMs = readMs - Math.round((sentMs + heardMs) / 2);
     this.#outageUntilMs = -Infinity;
     if (answer.kind === 'untimely') {
       this.#end();
@@ -370,6 +371,10 @@ export class QuotaHolder {
   }
 }
 
+const MEMORY_S = 20;
+/** Of a shorter time nothing is concluded. */
+const AGE_S_MIN = 5;
+
 /** How fast units are asked for, over about the last 20 s. */
 class Demand {
   /** Since the last reading. */
@@ -400,7 +405,3 @@ class Demand {
     };
   }
 }
-
-const MEMORY_S = 20;
-/** Of so short a time nothing is concluded. */
-const AGE_S_MIN = 5;

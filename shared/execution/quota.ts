@@ -100,7 +100,7 @@ export interface LeaseRequest {
     /** The holder takes nothing more from its current lease, if it has one. */
     readonly sealed: boolean;
     readonly want: number;
-    /** How long that should last. Dies the holder, its lease is missing three times as long. */
+    /** How long that should last. If the holder dies, its lease is missing for three times as long. */
     readonly periodMs: number;
     /** Calls that wait for a unit each: what they get is charged at once, and need not be reported. */
     readonly waiting: number;
@@ -134,7 +134,7 @@ export interface Lease {
   readonly holders: number;
   /** To size the first request to a new document by. */
   readonly peers: number;
-  /** Set when nothing was granted. */
+  /** Set when nothing is free. */
   readonly refused: QuotaRefusal | null;
 }
 

@@ -91,7 +91,7 @@ describe('a pack', () => {
     expect(doc).toMatchObject({
       outcome: 'success',
       provider_names: ['openai', 'slack'],
-      correlation_ids: ['run_1', 'run_1', 'run_2'],
+      correlation_ids: ['run_1', 'run_2'],
       rows: [{ created_at: iso(1) }, { created_at: iso(5) }, { created_at: iso(9) }],
       created_at: iso(9),
       expire_at: new Date(atMs + 9 + 30 * 86_400_000),

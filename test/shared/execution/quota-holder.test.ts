@@ -114,6 +114,26 @@ async function grantToOneOfMany(ground: Ground): Promise<number> {
   return Object.values(ground.row.holders).at(-1)?.granted ?? 0;
 }
 
+/** Takes units until the next block is fetched, and waits for that. */
+async function lowered(ground: Ground, holder: QuotaHolder, aheadMs = 0): Promise<void> {
+  for (;;) {
+    const prefetch = holder.prefetch(ground.nowMs + aheadMs);
+    if (prefetch) return prefetch;
+    expect(holder.takeNow(ground.nowMs + aheadMs)).toBeGreaterThan(0);
+  }
+}
+
+/** To somebody who lives as long as the window. */
+function leaseTheRest(ground: Ground): void {
+  for (const [path, row] of ground.docs) {
+    const held = Object.values(row.holders).reduce((sum, { outstanding }) => sum + outstanding, 0);
+    const outstanding = row.remaining_count - held;
+    const end = { usable_until: row.window_end, expires_at: row.window_end };
+    const other = { seq: 1, outstanding, granted: outstanding, settled: 0, ...end };
+    ground.docs.set(path, { ...row, holders: { ...row.holders, other } });
+  }
+}
+
 /** All that is in memory. */
 function drain(ground: Ground, holder: QuotaHolder): number[] {
   const generations: number[] = [];
@@ -244,6 +264,19 @@ describe('case 40: closing while a request is under way', () => {
       expect(ground.row).toMatchObject({ used_count: taken, holders: {} });
     },
   );
+});
+
+describe('case 40: closing after a request without an answer', () => {
+  it('case 40: takes back all that it was granted, and charges nothing', async () => {
+    const ground = new Ground();
+    const holder = ground.holder(perMinute(1_000));
+    ground.faults = ['unheard'];
+    const answers = await Promise.all([1, 2, 3].map(() => take(ground, holder)));
+    expect(answers.some(({ granted }) => granted)).toBe(false);
+    expect(ground.row.used_count).toBe(3);
+    await holder.close();
+    expect(ground.row).toMatchObject({ used_count: 0, holders: {} });
+  });
 });
 
 describe('case 41: giving back and closing more than once', () => {
@@ -402,6 +435,21 @@ describe('case 42: the end of a window', () => {
     expect(holder.takeNow(ground.nowMs)).toBe(0);
   });
 
+  it('case 42: is reckoned from the last try of a request, as only that one was read', async () => {
+    const ground = new Ground();
+    ground.nowMs = t0 + MINUTE_MS - 6_500;
+    const holder = ground.holder(perMinute(1_000));
+    await warmUp(ground, holder);
+    drain(ground, holder);
+    ground.latencyMs = 800;
+    ground.faults = ['lost'];
+    expect(await take(ground, holder)).toMatchObject({ granted: true });
+    ground.nowMs = t0 + MINUTE_MS - 401;
+    expect(holder.takeNow(ground.nowMs)).toBeGreaterThan(0);
+    ground.nowMs = t0 + MINUTE_MS - 400;
+    expect(holder.takeNow(ground.nowMs)).toBe(0);
+  });
+
   it('case 42: brings the herd of refused holders back one after the other', async () => {
     const ground = new Ground();
     const random = seeded(7);
@@ -415,6 +463,36 @@ describe('case 42: the end of a window', () => {
     expect(Math.max(...afterMs)).toBeLessThanOrEqual(5_000);
     expect(Math.max(...afterMs)).toBeGreaterThan(1_000);
     expect(new Set(afterMs.map((ms) => Math.floor(ms / 100))).size).toBeGreaterThan(10);
+  });
+
+  it('case 42: tells a new document how many hold the quota', async () => {
+    const ground = new Ground();
+    const holders = Array.from({ length: 10 }, () => ground.holder(perMinute(100)));
+    for (const holder of holders) await take(ground, holder);
+    ground.nowMs += MINUTE_MS;
+    for (const holder of holders.slice(-1)) await take(ground, holder);
+    expect(ground.row).toMatchObject({ holders_seen: 1, holders_before: 10 });
+  });
+
+  it('a clock that has fallen behind a little costs a second read', async () => {
+    const ground = new Ground();
+    ground.nowMs = t0 + MINUTE_MS - 4_500;
+    let aheadMs = 0;
+    const holder = new QuotaHolder(key, limits({ minute: 200, hour: 1_000 }), {
+      store: { revise: ground.revise },
+      clock: { nowMs: () => ground.nowMs + aheadMs },
+      random: () => 0.5,
+      newHolderId: () => 'holder',
+    });
+    const taken = (await warmUp(ground, holder)).length;
+    ground.nowMs = t0 + MINUTE_MS + 100;
+    aheadMs = -800;
+    const { reads } = ground;
+    await lowered(ground, holder, aheadMs);
+    expect(ground.reads).toBe(reads + 2);
+    const [hour] = ground.row.windows;
+    expect(hour?.used_count).toBeGreaterThanOrEqual(taken);
+    expect(holder.takeNow(ground.nowMs + aheadMs)).toBe(2);
   });
 
   it('a lease that has expired is unusable in its window, too, and settled by the next', async () => {
@@ -526,14 +604,7 @@ describe('case 45: an exhausted quota', () => {
     const ground = new Ground();
     const holder = ground.holder(limits({ hour: 60 }));
     await use(ground, holder, 1);
-    const other = {
-      ...{ seq: 1, outstanding: 59, granted: 59, settled: 0 },
-      usable_until: ground.row.window_end,
-      expires_at: ground.row.window_end,
-    };
-    const { holders } = ground.row;
-    for (const [path, row] of ground.docs)
-      ground.docs.set(path, { ...row, holders: { ...holders, other } });
+    leaseTheRest(ground);
     const waits: number[] = [];
     for (let i = 0; i < 6; i++) {
       const refusal = await take(ground, holder);
@@ -548,6 +619,12 @@ describe('case 45: an exhausted quota', () => {
       expect(ground.reads).toBe(reads + 1);
     }
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+    // Once something came back, it begins again.
+    for (const [path, row] of ground.docs) ground.docs.set(path, { ...row, holders: {} });
+    ground.nowMs += 15_000;
+    expect(await take(ground, holder)).toMatchObject({ granted: true });
+    leaseTheRest(ground);
+    expect(await take(ground, holder)).toMatchObject({ retryAtMs: ground.nowMs + 1_000 });
   });
 
   it('case 45: of a longer window is refused for as long', async () => {
@@ -580,6 +657,22 @@ describe('the next block', () => {
     await prefetch;
     expect(ground.reads).toBe(reads + 1);
     expect(drain(ground, holder).length).toBeGreaterThan(granted / 2);
+  });
+
+  it('is not asked for again at once where it was refused, while the last one is used up', async () => {
+    const ground = new Ground();
+    const holder = ground.holder(perMinute(10_000));
+    await warmUp(ground, holder);
+    drain(ground, holder);
+    await take(ground, holder);
+    leaseTheRest(ground);
+    await lowered(ground, holder);
+    const { reads } = ground;
+    expect(holder.prefetch(ground.nowMs)).toBeNull();
+    expect(holder.refusalNow(ground.nowMs)).toBeNull();
+    expect(drain(ground, holder).length).toBeGreaterThan(1);
+    expect(holder.refusalNow(ground.nowMs)).toMatchObject({ reason: 'exhausted' });
+    expect(ground.reads).toBe(reads);
   });
 
   it('is not fetched for traffic so sparse that units are leased one by one', async () => {
@@ -617,7 +710,9 @@ describe('a store that cannot be reached', () => {
     drain(ground, holder);
     await take(ground, holder);
     ground.isDown = true;
-    while (holder.prefetch(ground.nowMs) === null) holder.takeNow(ground.nowMs);
+    await lowered(ground, holder);
+    expect(ground.outages).toHaveLength(1);
+    expect(holder.prefetch(ground.nowMs)).toBeNull();
     expect(holder.refusalNow(ground.nowMs)).toBeNull();
     expect(drain(ground, holder).length).toBeGreaterThan(1);
   });
@@ -688,6 +783,17 @@ describe('a store that cannot be reached', () => {
     expect(await take(ground, holder)).toMatchObject({ granted: false, reason: 'unavailable' });
     expect(ground.reads).toBeLessThan(10);
     expect(ground.outages).toHaveLength(1);
+  });
+
+  it('whose answers come when their leases are over is given up as well, and nothing is charged', async () => {
+    const ground = new Ground();
+    const holder = ground.holder(limits({ hour: 1_000 }));
+    ground.latencyMs = 40_000;
+    expect(await take(ground, holder)).toMatchObject({ granted: false, reason: 'unavailable' });
+    expect(ground.reads).toBeLessThan(10);
+    ground.latencyMs = 0;
+    await holder.close();
+    expect(ground.row.used_count).toBe(0);
   });
 
   it('tells of a time zone that does not exist at once', () => {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { playExecutionDemo } from './demo/execution-story.ts';
+import { type Refusals, refusalsIn } from './demo/refusals.ts';
 import { playDemo } from './demo/story.ts';
 
 const USAGE = `Usage: npm run demo [-- options]
@@ -9,6 +11,10 @@ Plays the first story: seven agents register, a buyer asks for quotes, exactly t
 told by signed webhook, and the cheapest valid quote wins. Takes about 20 seconds, because one agent
 fails twice and is tried again. The exit code is 0 when everything went as it should, else 1.
 
+  --execution          play calls to a provider instead: a retry, a circuit breaker that opens, refuses
+                       and recovers, a quota that is used up, a dead letter and its replay, an
+                       operator's hand, and the record of it all. Takes about 10 seconds, because the
+                       clock of the embedded cloud is moved: by about six minutes, also with --url
   --url URL            play on a running instance (default: $PURVEY_URL, else an instance of its own,
                        which forgets everything at the end)
   --operator-key KEY   that instance's operator key, as \`npm start\` prints it
@@ -20,6 +26,7 @@ The agents listen on this machine's loopback, so a running instance must be on t
 interface Stage {
   readonly url: string;
   readonly operatorKey: string;
+  readonly refuseInProcess?: (tenantId: string, calls: number) => Promise<Refusals>;
   close(): Promise<void>;
 }
 
@@ -33,6 +40,7 @@ async function ownStage(): Promise<Stage> {
   return {
     url: purvey.url,
     operatorKey: purvey.operatorKey,
+    refuseInProcess: refusalsIn(purvey),
     async close() {
       // The delivery that an agent left hanging ends with the agent, a moment later.
       await purvey.cloud.idle();
@@ -53,6 +61,7 @@ async function run(): Promise<void> {
     options: {
       url: { type: 'string' },
       'operator-key': { type: 'string' },
+      execution: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -67,7 +76,7 @@ async function run(): Promise<void> {
   process.once('SIGINT', () => stopped.abort());
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopped.signal });
   try {
-    await playDemo({ ...stage, pause });
+    await (values.execution ? playExecutionDemo : playDemo)({ ...stage, pause });
   } finally {
     await stage.close();
   }

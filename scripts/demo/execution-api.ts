@@ -103,9 +103,12 @@ export function connectExecution(url: string, operatorKey: string) {
         return Date.parse(now);
       } catch (error) {
         if (!(error instanceof Refused && error.status === 404)) throw error;
-        throw new Error(`The story moves the clock, and ${url} has none to move: use \`npm start\`.`, {
-          cause: error,
-        });
+        throw new Error(
+          `The story moves the clock, and ${url} has none to move: use \`npm start\`.`,
+          {
+            cause: error,
+          },
+        );
       }
     },
 
@@ -196,12 +199,9 @@ export function connectExecution(url: string, operatorKey: string) {
     },
 
     attempts: (orgKey: string, query: Readonly<Record<string, string>> = {}) =>
-      pages(
-        { path: '/api/v1/provider-metrics', query, headers: asOrg(orgKey) },
-        (page) => {
-          const { attempts, next_cursor } = Attempts.parse(page);
-          return { items: attempts, next: next_cursor };
-        },
-      ),
+      pages({ path: '/api/v1/provider-metrics', query, headers: asOrg(orgKey) }, (page) => {
+        const { attempts, next_cursor } = Attempts.parse(page);
+        return { items: attempts, next: next_cursor };
+      }),
   };
 }

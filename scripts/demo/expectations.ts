@@ -83,10 +83,12 @@ export function differences(summary: DemoSummary): string[] {
     'the audit is sealed': summary.auditRoot !== null,
     [`no agent breaks ${summary.failures.join('; ')}`]: summary.failures.length === 0,
   };
-  return Object.entries(claims).flatMap(([claim, holds]) =>
-    holds ? [] : [`it is not so that ${claim}`],
-  );
+  return refuted(claims);
 }
+
+/** A sentence for each claim that does not hold. */
+export const refuted = (claims: Readonly<Record<string, boolean>>): string[] =>
+  Object.entries(claims).flatMap(([claim, holds]) => (holds ? [] : [`it is not so that ${claim}`]));
 
 const isSame = (actual: readonly string[], expected: readonly string[]): boolean =>
   actual.toSorted().join() === expected.toSorted().join();

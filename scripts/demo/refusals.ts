@@ -27,10 +27,7 @@ export const refusalsIn =
     return {
       calls,
       refused: results.filter(
-        ({ status, ...result }) =>
-          status === 'deferred' &&
-          'failure' in result &&
-          result.failure.reasonCode === 'circuit_open',
+        (result) => result.status === 'deferred' && result.failure.reasonCode === 'circuit_open',
       ).length,
       reads: after.reads - before.reads,
       writes: after.writes - before.writes,

@@ -53,6 +53,8 @@ interface Pass {
 
 /** Keys that one instance keeps in memory; beyond it the idle ones are forgotten. */
 const LANES_MAX = 1_000;
+/** How long an answer waits for what is to be written with it. */
+const PATIENCE_MS = 5_000;
 /** When to try again what had no time left to begin. */
 const OUT_OF_TIME_RETRY_MS = 1_000;
 
@@ -102,7 +104,7 @@ class Executor implements Execution {
     const pass = this.#passNow(lane, nowMs);
     return pass === null
       ? this.#runSlowly(lane, target, request, nowMs)
-      : this.#attempt(lane, target, request, pass, nowMs, nowMs);
+      : this.#attempt(lane, target, request, pass, this.#open(lane, request, nowMs), nowMs);
   }
 
   async flush(): Promise<void> {
@@ -159,52 +161,74 @@ class Executor implements Execution {
     request: ExecutionRequest<Payload>,
     startMs: number,
   ): Promise<ProviderExecutionResult<Value>> {
+    const call = this.#open(lane, request, startMs);
+    const beside: Promise<void>[] = [];
+    const seeking = this.#seekLeave(lane, request, startMs, call, beside);
+    let leave: Pass | ProviderExecutionResult<never>;
+    try {
+      leave = await call.race(seeking);
+    } catch {
+      // The store took the whole budget, or the caller has left: what it still grants is given back.
+      void seeking.then((late) => {
+        if ('permits' in late) this.#giveBack(lane, late, this.#clock.nowMs());
+      });
+      return this.#unsent(lane, request, call);
+    }
+    call.onEnd = null;
+    const nowMs = this.#clock.nowMs();
+    let result: ProviderExecutionResult<Value>;
+    if (!('permits' in leave)) result = await this.#end(lane, call, nowMs, leave);
+    else if (call.ended !== null || nowMs >= call.deadlineMs) {
+      this.#giveBack(lane, leave, nowMs);
+      result = await this.#unsent(lane, request, call);
+    } else result = await this.#attempt(lane, target, request, leave, call, nowMs);
+    if (beside.length > 0) await this.#patiently(Promise.all(beside));
+    return result;
+  }
+
+  /**
+   * What memory cannot decide. Never rejects.
+   *
+   * @param beside takes what is looked up meanwhile and need not be waited for
+   */
+  async #seekLeave<Payload>(
+    lane: Lane,
+    request: ExecutionRequest<Payload>,
+    startMs: number,
+    call: RunningCall<Payload>,
+    beside: Promise<void>[],
+  ): Promise<Pass | ProviderExecutionResult<never>> {
     // An old breaker is looked up beside the call; an unknown one before it.
-    const lookUps = lane.breakers.flatMap((breaker) =>
-      breaker.isStale(startMs) ? [{ breaker, done: breaker.sync(startMs) }] : [],
-    );
-    await Promise.all(
-      lookUps.flatMap(({ breaker, done }) =>
-        breaker.isUnknown(startMs) || breaker.state !== 'closed' ? done : [],
-      ),
-    );
-    const beside = Promise.all(lookUps.map(({ done }) => done));
-    let nowMs = this.#clock.nowMs();
-    const refusal = this.#refusalNow(lane, request, nowMs);
-    if (refusal) {
-      await beside;
-      return refusal;
-    }
-    const generation = await this.#takeUnit(lane, nowMs);
-    if (typeof generation !== 'number') {
-      await beside;
-      return this.#deferred(request, NONE, 'quota_exhausted', new Date(generation.retryAtMs));
-    }
-    nowMs = this.#clock.nowMs();
-    const budgetMs = budgetOf(lane, request);
+    const first: Promise<void>[] = [];
+    for (const breaker of lane.breakers)
+      if (breaker.isStale(startMs)) {
+        const needed = breaker.isUnknown(startMs) || breaker.state !== 'closed';
+        (needed ? first : beside).push(breaker.sync(startMs));
+      }
+    await Promise.all(first);
+    const refusal = this.#refusalNow(lane, request, this.#clock.nowMs());
+    if (refusal) return refusal;
+    const generation = await this.#takeUnit(lane, this.#clock.nowMs());
+    if (typeof generation !== 'number')
+      return this.#deferred(request, NONE, 'quota_exhausted', new Date(generation.retryAtMs), call);
     const permits: Permit[] = [];
     for (const breaker of lane.breakers) {
+      const nowMs = this.#clock.nowMs();
       const admission = breaker.admission(nowMs);
       const claim =
         admission.kind === 'probe'
-          ? await breaker.claim(nowMs, budgetMs)
+          ? await breaker.claim(nowMs, Math.max(0, call.deadlineMs - nowMs))
           : admission.kind === 'closed'
             ? { permit: breaker.permit }
             : { permit: null, retryAtMs: admission.retryAtMs, reason: admission.reason };
       if (!claim.permit) {
         this.#giveBack(lane, { permits, generation, isProbe: true }, nowMs);
-        await this.#rest(lane, nowMs);
-        await beside;
         const reason = 'reason' in claim ? claim.reason : 'circuit_open';
-        return this.#deferred(request, NONE, reason, new Date(claim.retryAtMs));
+        return this.#deferred(request, NONE, reason, new Date(claim.retryAtMs), call);
       }
       permits.push(claim.permit);
     }
-    const isProbe = permits.some(({ probeId }) => probeId !== null);
-    const pass = { permits, generation, isProbe };
-    const result = await this.#attempt(lane, target, request, pass, startMs, this.#clock.nowMs());
-    await beside;
-    return result;
+    return { permits, generation, isProbe: permits.some(({ probeId }) => probeId !== null) };
   }
 
   /** A unit of quota by its generation, 0 where none is kept, or when to ask again. */
@@ -222,6 +246,21 @@ class Executor implements Execution {
     this.#settle(lane, pass, 'ignored', nowMs);
   }
 
+  #open<Payload>(
+    lane: Lane,
+    request: ExecutionRequest<Payload>,
+    startMs: number,
+  ): RunningCall<Payload> {
+    const { context } = request;
+    const deadlineMs = startMs + budgetOf(lane, request);
+    const attempt = (context?.attemptsBefore ?? 0) + 1;
+    const call = new RunningCall(request, attempt, deadlineMs, this.#clock, this.#newId);
+    const signal = context?.signal;
+    if (signal) call.endWith(signal);
+    this.#deadlines.add(call);
+    return call;
+  }
+
   /**
    * The first attempt. One that succeeds takes two promises and no asynchronous function: the layer must
    * cost next to nothing when nothing is wrong.
@@ -231,19 +270,9 @@ class Executor implements Execution {
     target: ProviderTarget<Payload, Value>,
     request: ExecutionRequest<Payload>,
     pass: Pass,
-    startMs: number,
+    call: RunningCall<Payload>,
     nowMs: number,
   ): Promise<ProviderExecutionResult<Value>> {
-    const { context } = request;
-    const deadlineMs = startMs + budgetOf(lane, request);
-    const attempt = (context?.attemptsBefore ?? 0) + 1;
-    const call = new RunningCall(request, attempt, deadlineMs, this.#clock, this.#newId);
-    const signal = context?.signal;
-    // Asking for leave may have taken the time, or the caller has left meanwhile.
-    if (signal?.aborted === true || nowMs >= deadlineMs)
-      return this.#unsent(lane, request, pass, call);
-    if (signal) call.endWith(signal);
-    this.#deadlines.add(call);
     let made: unknown;
     try {
       made = target.invoke(call);
@@ -289,19 +318,17 @@ class Executor implements Execution {
     return this.#end(lane, call, nowMs, result);
   }
 
+  /** The budget ended, or the caller left, before anything was sent. */
   #unsent<Payload>(
     lane: Lane,
     request: ExecutionRequest<Payload>,
-    pass: Pass,
     call: RunningCall<Payload>,
-  ): Promise<ProviderExecutionResult<never>> {
+  ): ProviderExecutionResult<never> | Promise<ProviderExecutionResult<never>> {
     const nowMs = this.#clock.nowMs();
-    this.#giveBack(lane, pass, nowMs);
-    const result =
-      request.context?.signal?.aborted === true
-        ? this.#cancelled(request, NONE, call)
-        : this.#outOfTime(request, NONE, nowMs, call);
-    return Promise.resolve(this.#end(lane, call, nowMs, result));
+    const result = call.isCancelled
+      ? this.#cancelled(request, NONE, call)
+      : this.#outOfTime(request, NONE, nowMs, call);
+    return this.#end(lane, call, nowMs, result);
   }
 
   /** Writes what is due before the call returns, as nothing runs after the response. */
@@ -314,7 +341,19 @@ class Executor implements Execution {
     this.#deadlines.remove(call);
     call.release();
     const rest = this.#rest(lane, nowMs);
-    return rest === null ? result : rest.then(() => result);
+    return rest === null ? result : this.#patiently(rest).then(() => result);
+  }
+
+  /** A store that hangs must not hold the answer back for longer than this; what it does goes on. */
+  #patiently(work: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.at(this.#clock.nowMs() + PATIENCE_MS, () => resolve(undefined));
+      // Neither `sync` nor `prefetch` rejects.
+      void work.then(() => {
+        timer.cancel();
+        resolve(undefined);
+      });
+    });
   }
 
   /** From the first attempt's failure on. */
@@ -406,27 +445,36 @@ class Executor implements Execution {
   async #refuseNext<Payload>(
     lane: Lane,
     request: ExecutionRequest<Payload>,
-    ids: Ids,
+    call: RunningCall<Payload>,
     attempts: readonly Attempt[],
   ): Promise<ProviderExecutionResult<never> | null> {
     const nowMs = this.#clock.nowMs();
     for (const breaker of lane.breakers) {
       const admission = breaker.admission(nowMs);
-      if (admission.kind === 'refused')
-        return this.#deferred(
-          request,
-          attempts,
-          admission.reason,
-          new Date(admission.retryAtMs),
-          ids,
-        );
+      if (admission.kind === 'refused') {
+        const retryAt = new Date(admission.retryAtMs);
+        return this.#deferred(request, attempts, admission.reason, retryAt, call);
+      }
       if (admission.kind === 'probe')
-        return this.#deferred(request, attempts, 'circuit_open', new Date(nowMs), ids);
+        return this.#deferred(request, attempts, 'circuit_open', new Date(nowMs), call);
     }
-    const unit = await this.#takeUnit(lane, nowMs);
-    return typeof unit === 'number'
-      ? null
-      : this.#deferred(request, attempts, 'quota_exhausted', new Date(unit.retryAtMs), ids);
+    const taking = this.#takeUnit(lane, nowMs);
+    try {
+      const unit = await call.race(taking);
+      return typeof unit === 'number'
+        ? null
+        : this.#deferred(request, attempts, 'quota_exhausted', new Date(unit.retryAtMs), call);
+    } catch {
+      void taking.then((late) => {
+        if (typeof late === 'number' && late > 0) lane.quota?.giveBack(late);
+      });
+      const endMs = this.#clock.nowMs();
+      return call.isCancelled
+        ? this.#cancelled(request, attempts, call)
+        : this.#outOfTime(request, attempts, endMs, call);
+    } finally {
+      call.onEnd = null;
+    }
   }
 
   #settle(lane: Lane, { permits }: Pass, verdict: Verdict, nowMs: number): void {

@@ -41,6 +41,14 @@ const Breaker = z.strictObject({
 export const QUOTA_WINDOWS = ['minute', 'hour', 'day', 'month'] as const;
 export type QuotaWindow = (typeof QUOTA_WINDOWS)[number];
 
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }) instanceof Intl.DateTimeFormat;
+  } catch {
+    return false;
+  }
+}
+
 const limit = z.int().nonnegative();
 const Quota = z
   .strictObject({
@@ -49,7 +57,7 @@ const Quota = z
     day: limit.optional(),
     month: limit.optional(),
     /** IANA name of the zone whose midnight ends a day and a month. */
-    time_zone: z.string().default('UTC'),
+    time_zone: z.string().refine(isTimeZone, 'must be an IANA time zone').default('UTC'),
     /** While the store cannot be reached: refuse, serve a fixed number per instance, or serve. */
     outage: z.enum(['refuse', 'allowance', 'serve']).default('refuse'),
     /** Calls one instance may make in a window it could not lease from; only with `allowance`. */

@@ -102,6 +102,10 @@ export class RunningCall<Payload> implements ProviderCall<Payload>, Due {
 
   /** Settles with what `attempt` settles with, or rejects with `ENDED` as soon as the call is ended. */
   race<Value>(attempt: PromiseLike<Value>): Promise<Value> {
+    if (this.ended !== null) {
+      attempt.then(undefined, () => undefined);
+      return Promise.reject(ENDED);
+    }
     return new Promise((resolve, reject) => {
       this.onEnd = () => reject(ENDED);
       attempt.then(resolve, reject);

@@ -16,6 +16,15 @@ import {
 const once = { retry: { max_attempts: 1 } };
 const ok = () => Promise.resolve('ok');
 
+const quotaOf = (minute: number) =>
+  [
+    {
+      provider: 'scripted',
+      capability: 'testing',
+      limits: { minute, time_zone: 'UTC', outage: 'refuse', outage_allowance: 10 },
+    },
+  ] as const;
+
 const outcomesOf = ({ attempts }: ProviderExecutionResult<unknown>) =>
   attempts.map(({ outcome, reasonCode }) => [outcome, reasonCode]);
 
@@ -316,6 +325,66 @@ describe('retries', () => {
   });
 });
 
+describe('a store that hangs', () => {
+  const hang = (bench: ReturnType<typeof openBench>): (() => void) => {
+    let release = () => {};
+    bench.store.held = new Promise((done) => (release = done));
+    return release;
+  };
+
+  it('takes no more than the budget, and what it grants too late is given back', async () => {
+    const bench = openBench(
+      settingsWith({ ...once, timeout_budget_s: 2, quotas: [...quotaOf(1)] }),
+    );
+    const provider = new Scripted(bench.instance());
+    const release = hang(bench);
+    const startMs = bench.clock.nowMs();
+    expect(await bench.during(provider.execute(requestFor()))).toMatchObject({
+      status: 'failed',
+      failure: { reasonCode: 'timeout' },
+      attempts: [],
+    });
+    expect(bench.clock.nowMs() - startMs).toBeLessThanOrEqual(2_100);
+    expect(provider.calls).toBe(0);
+    release();
+    await bench.clock.advance(1);
+    // The only unit of this minute.
+    expect(await bench.during(provider.execute(requestFor()))).toMatchObject({
+      status: 'succeeded',
+    });
+  });
+
+  it('holds an answer back for no longer than five seconds, and loses nothing', async () => {
+    const bench = openBench(settingsWith(once));
+    const execution = bench.instance();
+    const provider = new Scripted(execution);
+    await provider.execute(requestFor());
+    provider.script = failing('bad_request');
+    const release = hang(bench);
+    const startMs = bench.clock.nowMs();
+    expect(await bench.during(provider.execute(requestFor()))).toMatchObject({ status: 'failed' });
+    expect(bench.clock.nowMs() - startMs).toBeLessThanOrEqual(5_100);
+    release();
+    await execution.flush();
+    const rows = bench.store
+      .all<ExecutionMetrics>('provider_execution_metrics')
+      .flatMap((doc) => doc.rows);
+    expect(rows.map(({ outcome }) => outcome).sort()).toEqual(['failed', 'success']);
+  });
+
+  it('does not keep a caller that leaves', async () => {
+    const bench = openBench(settingsWith(once));
+    const provider = new Scripted(bench.instance());
+    const release = hang(bench);
+    const controller = new AbortController();
+    const running = provider.execute(requestFor('acme', { signal: controller.signal }));
+    await bench.clock.advance(1);
+    controller.abort();
+    expect(await running).toMatchObject({ status: 'cancelled', attempts: [] });
+    release();
+  });
+});
+
 describe('the breaker of an instance', () => {
   it('case 3: refuses without a call while it is open, and says when to come again', async () => {
     const bench = openBench(settingsWith(once));
@@ -559,15 +628,6 @@ describe('breakers over instances', () => {
     expect(await provider.execute(requestFor('globex'))).toMatchObject({ status: 'succeeded' });
   });
 });
-
-const quotaOf = (minute: number) =>
-  [
-    {
-      provider: 'scripted',
-      capability: 'testing',
-      limits: { minute, time_zone: 'UTC', outage: 'refuse', outage_allowance: 10 },
-    },
-  ] as const;
 
 describe('quota', () => {
   it('refuses without a call when the window is used up, and says when it ends', async () => {

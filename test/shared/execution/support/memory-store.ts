@@ -12,6 +12,8 @@ export class MemoryStore implements ExecutionStore {
   writes = 0;
   /** Asked before each exchange. */
   fault: () => StoreFault = () => null;
+  /** Each exchange waits for it. */
+  held: Promise<void> = Promise.resolve();
   readonly #now: () => number;
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -77,6 +79,7 @@ export class MemoryStore implements ExecutionStore {
 
   async #inTurn<T>(work: () => T): Promise<T> {
     const turn = this.#tail.then(async () => {
+      await this.held;
       const fault = this.fault();
       if (fault === 'unavailable') throw new Error('the store cannot be reached');
       const done = work();

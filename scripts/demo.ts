@@ -14,7 +14,8 @@ fails twice and is tried again. The exit code is 0 when everything went as it sh
   --execution          play calls to a provider instead: a retry, a circuit breaker that opens, refuses
                        and recovers, a quota that is used up, a dead letter and its replay, an
                        operator's hand, and the record of it all. Takes about 10 seconds, because the
-                       clock of the embedded cloud is moved: by about six minutes, also with --url
+                       clock of the embedded cloud is moved by about four minutes. With --url it is
+                       that instance's, and stays ahead until it is started again
   --url URL            play on a running instance (default: $PURVEY_URL, else an instance of its own,
                        which forgets everything at the end)
   --operator-key KEY   that instance's operator key, as \`npm start\` prints it
@@ -76,7 +77,14 @@ async function run(): Promise<void> {
   process.once('SIGINT', () => stopped.abort());
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopped.signal });
   try {
-    await (values.execution ? playExecutionDemo : playDemo)({ ...stage, pause });
+    if (!values.execution) await playDemo({ ...stage, pause });
+    else {
+      const { aheadMs } = await playExecutionDemo({ ...stage, pause });
+      if (url)
+        console.log(
+          `The clock of ${url} is ${Math.round(aheadMs / 1_000)} s ahead now, until it is started again: who verifies\nwebhooks refuses those that are dated 5 minutes ahead.`,
+        );
+    }
   } finally {
     await stage.close();
   }

@@ -74,7 +74,8 @@ const Health = z.object({
   last_success_at: z.string().nullable(),
 });
 const Healths = z.object({ tenant_id: z.string(), providers: z.array(Health) });
-const CloudClock = z.object({ now: z.string() });
+/** `ahead_ms`: of this machine's clock. */
+const CloudClock = z.object({ now: z.string(), ahead_ms: z.number() });
 
 export type DeadLetter = z.infer<typeof DeadLetter>;
 export type Task = z.infer<typeof Task>;
@@ -92,15 +93,15 @@ export function connectExecution(url: string, operatorKey: string) {
   const clockPath = '/_local/api/clock';
 
   return {
-    /** The time of the embedded cloud, in milliseconds. */
-    async nowMs(): Promise<number> {
+    /** The time of the embedded cloud, and how far it is ahead of this machine's. */
+    async clock(): Promise<{ readonly nowMs: number; readonly aheadMs: number }> {
       try {
-        const { now } = await call(CloudClock, {
+        const { now, ahead_ms } = await call(CloudClock, {
           method: 'GET',
           path: clockPath,
           headers: operator,
         });
-        return Date.parse(now);
+        return { nowMs: Date.parse(now), aheadMs: ahead_ms };
       } catch (error) {
         if (!(error instanceof Refused && error.status === 404)) throw error;
         throw new Error(

@@ -5,20 +5,20 @@ import {
   type Health,
   type Task,
 } from './execution-api.ts';
-import { LETTER_FIELDS } from './execution-api.ts';
-import { refuted } from './expectations.ts';
 import type { Refusals } from './refusals.ts';
 
 /** What happened, in facts that can be checked. Times are the embedded cloud's. */
 export interface ExecutionSummary {
   readonly retried: Retried;
   readonly opened: Opened;
-  readonly refused: Refused;
+  readonly refused: RefusedCalls;
   readonly recovered: Recovered;
   readonly exhausted: Exhausted;
   readonly buried: Buried;
   readonly forced: Forced;
   readonly recorded: Recorded;
+  /** How far the embedded cloud's clock is ahead of this machine's at the end. */
+  readonly aheadMs: number;
 }
 
 /** A call that fails twice. */
@@ -37,7 +37,7 @@ export interface Opened {
 }
 
 /** Calls while the breaker is open. */
-export interface Refused {
+export interface RefusedCalls {
   readonly tasks: readonly Task[];
   readonly attempts: readonly Attempt[];
   /** Undefined where the instance runs in another process. */
@@ -85,14 +85,12 @@ export interface Forced {
 
 /** What the layer says of all this. */
 export interface Recorded {
-  /** Calls made only so that counts are written. */
-  readonly last: readonly Task[];
   readonly attempts: readonly Attempt[];
   readonly health: Health;
 }
 
 /** The attempts of every task of the story. */
-export function attemptsMade(summary: Omit<ExecutionSummary, 'recorded'>): number {
+export function attemptsMade(summary: Omit<ExecutionSummary, 'recorded' | 'aheadMs'>): number {
   const { retried, opened, recovered, exhausted, buried, forced } = summary;
   const tasks = [
     retried.task,
@@ -108,19 +106,8 @@ export function attemptsMade(summary: Omit<ExecutionSummary, 'recorded'>): numbe
   return tasks.reduce((sum, { attempts }) => sum + attempts, 0);
 }
 
-/** Every way in which what happened differs from what should have; empty when all is well. */
-export function executionDifferences(summary: ExecutionSummary): string[] {
-  return refuted({
-    ...retryClaims(summary.retried),
-    ...openingClaims(summary.opened),
-    ...refusalClaims(summary.refused, summary.opened),
-    ...recoveryClaims(summary.recovered),
-    ...quotaClaims(summary.exhausted),
-    ...deadLetterClaims(summary.buried),
-    ...operatorClaims(summary.forced),
-    ...recordClaims(summary),
-  });
-}
+/** What should be so, and whether it is. */
+type Claims = Readonly<Record<string, boolean>>;
 
 const isRefused = ({ state, attempts, last_failure }: Task, reason: string): boolean =>
   state === 'WAITING' && attempts === 0 && last_failure?.reason_code === reason;
@@ -130,17 +117,17 @@ const succeededAtOnce = ({ state, attempts }: Task): boolean =>
 
 const timeOf = (iso: string | null | undefined): number => Date.parse(iso ?? '');
 
-const retryClaims = ({ task, attempts, waitsMs }: Retried) => ({
+export const retryClaims = ({ task, attempts, waitsMs }: Retried): Claims => ({
   'a call that fails twice succeeds at its third attempt':
     task.state === 'SUCCEEDED' && task.attempts === 3,
   'each attempt is listed with what came of it':
     attempts.map(({ outcome }) => outcome).join() === 'retry,retry,success',
-  // 0.25 s, then twice that, each give or take a tenth.
-  'the second wait is about twice the first, of a quarter of a second':
+  // Either may be a tenth shorter, so that callers do not come in step.
+  'it waits a quarter of a second, and then twice that':
     waitsMs.length === 2 && (waitsMs[0] ?? 0) >= 225 && (waitsMs[1] ?? 0) >= 450,
 });
 
-const openingClaims = ({ tasks, breakers }: Opened) => ({
+export const openingClaims = ({ tasks, breakers }: Opened): Claims => ({
   'answers that nobody can read are not asked for again': tasks.every(
     ({ state, attempts }) => state === 'FAILED' && attempts === 1,
   ),
@@ -156,7 +143,10 @@ const openingClaims = ({ tasks, breakers }: Opened) => ({
 
 const isWithin = (value: number, from: number, to: number): boolean => value >= from && value <= to;
 
-const refusalClaims = ({ tasks, attempts, inProcess }: Refused, { breakers }: Opened) => ({
+export const refusalClaims = (
+  { tasks, attempts, inProcess }: RefusedCalls,
+  { breakers }: Opened,
+): Claims => ({
   'while it is open every call is refused, and burns no attempt': tasks.every((task) =>
     isRefused(task, 'circuit_open'),
   ),
@@ -164,12 +154,19 @@ const refusalClaims = ({ tasks, attempts, inProcess }: Refused, { breakers }: Op
     ({ next_attempt_at }) => timeOf(next_attempt_at) >= timeOf(breakers.at(-1)?.open_until),
   ),
   'nothing is sent': attempts.length === 0,
-  'a refusal reads nothing and writes nothing':
-    inProcess === undefined ||
-    (inProcess.refused === inProcess.calls && inProcess.reads + inProcess.writes === 0),
+  ...(inProcess && {
+    'a refusal reads nothing and writes nothing':
+      inProcess.refused === inProcess.calls && inProcess.reads + inProcess.writes === 0,
+  }),
 });
 
-const recoveryClaims = ({ halfOpen, whileProbing, closed, afterProbe, tasks }: Recovered) => ({
+export const recoveryClaims = ({
+  halfOpen,
+  whileProbing,
+  closed,
+  afterProbe,
+  tasks,
+}: Recovered): Claims => ({
   'after the cooldown the breaker is half open': halfOpen.breaker_state === 'half_open',
   'it lets one probe through, and refuses the others':
     whileProbing.filter(({ state }) => state === 'RUNNING').length === 1 &&
@@ -180,7 +177,7 @@ const recoveryClaims = ({ halfOpen, whileProbing, closed, afterProbe, tasks }: R
   'then all that were refused succeed': tasks.every(succeededAtOnce),
 });
 
-const quotaClaims = ({ limit, answered, refused, quota, resumed }: Exhausted) => ({
+export const quotaClaims = ({ limit, answered, refused, quota, resumed }: Exhausted): Claims => ({
   'exactly as many calls are answered as the quota allows': answered.length === limit,
   'the others are refused, and burn no attempt':
     refused.length > 0 && refused.every((task) => isRefused(task, 'quota_exhausted')),
@@ -193,13 +190,12 @@ const quotaClaims = ({ limit, answered, refused, quota, resumed }: Exhausted) =>
   'then they succeed': resumed.length === refused.length && resumed.every(succeededAtOnce),
 });
 
-const deadLetterClaims = (buried: Buried) => {
+export const deadLetterClaims = (buried: Buried): Claims => {
   const { task, letter, replayedAt, repeatedAt, taskAfter, letterAfter, nextLetter } = buried;
   return {
     'a call that keeps failing is given up after three attempts':
       task.state === 'FAILED' && task.attempts === 3 && letter.attempts === 3,
-    'its dead letter has thirteen fields that say what failed, and why':
-      LETTER_FIELDS.length === 13 &&
+    'its dead letter says what failed, and why':
       letter.status === 'OPEN' &&
       letter.correlation_id === task.correlation_id &&
       letter.reason_code === 'connection_error' &&
@@ -214,7 +210,7 @@ const deadLetterClaims = (buried: Buried) => {
   };
 };
 
-const operatorClaims = ({ reason, listed, refused, released, resumed }: Forced) => ({
+export const operatorClaims = ({ reason, listed, refused, released, resumed }: Forced): Claims => ({
   'a breaker that an operator has opened is listed with who did it, and why':
     listed.length === 1 &&
     listed[0]?.breaker_state === 'open' &&
@@ -226,14 +222,12 @@ const operatorClaims = ({ reason, listed, refused, released, resumed }: Forced) 
   'what it refused then succeeds': succeededAtOnce(resumed),
 });
 
-function recordClaims({ recorded, ...played }: ExecutionSummary) {
-  const { last, attempts, health } = recorded;
-  const made = attemptsMade(played) + last.length;
+/** @param made by `attemptsMade` */
+export function recordClaims({ attempts, health }: Recorded, made: number): Claims {
   const ids = new Set(attempts.map(({ id }) => id));
   const succeeded = attempts.filter(({ outcome }) => outcome === 'success').length;
   return {
-    [`each of the ${made} attempts is listed once`]:
-      attempts.length === made && ids.size === made && last.every(succeededAtOnce),
+    [`each of the ${made} attempts is listed once`]: attempts.length === made && ids.size === made,
     'the health summary has their rate of success':
       health.success_rate_1h === succeeded / attempts.length,
     'it has their latency': health.p95_latency_ms_1h !== null,

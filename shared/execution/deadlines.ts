@@ -2,7 +2,7 @@ import type { ExecutionClock } from './ports.ts';
 
 /** Something that has until a time. It is on one list at most. */
 export interface Due {
-  readonly deadlineMs: number;
+  deadlineMs: number;
   expire(): void;
   /** The list's own. */
   dueBefore: Due | null;
@@ -15,14 +15,20 @@ export interface Due {
  */
 export class Deadlines {
   readonly #clock: ExecutionClock;
+  readonly #notice: (nowMs: number, atLeastMs: number) => void;
   #first: Due | null = null;
   #last: Due | null = null;
   /** When the timer rings; it is left alone when a call ends early. */
   #armedMs = Number.POSITIVE_INFINITY;
   #timer: { cancel(): void } | undefined;
 
-  constructor(clock: ExecutionClock) {
+  /** @param notice told what the clock says when it must be at least so late */
+  constructor(
+    clock: ExecutionClock,
+    notice: (nowMs: number, atLeastMs: number) => void = () => {},
+  ) {
     this.#clock = clock;
+    this.#notice = notice;
   }
 
   add(due: Due): void {
@@ -44,6 +50,12 @@ export class Deadlines {
     due.dueAfter = null;
   }
 
+  /** The clock was set back: what is left of each time stays. */
+  shift(byMs: number): void {
+    for (let due = this.#first; due; due = due.dueAfter) due.deadlineMs -= byMs;
+    if (this.#timer) this.#arm(this.#armedMs - byMs);
+  }
+
   #arm(dueMs: number): void {
     this.#timer?.cancel();
     this.#armedMs = dueMs;
@@ -51,18 +63,19 @@ export class Deadlines {
   }
 
   #ring(): void {
+    const armedMs = this.#armedMs;
     this.#armedMs = Number.POSITIVE_INFINITY;
     this.#timer = undefined;
     const nowMs = this.#clock.nowMs();
+    this.#notice(nowMs, armedMs);
+    const over: Due[] = [];
+    for (let due = this.#first; due; due = due.dueAfter)
+      if (due.deadlineMs <= nowMs) over.push(due);
+    for (const due of over) this.remove(due);
+    // Whatever one of them sets off may change the list.
+    for (const due of over) due.expire();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (let due = this.#first; due;) {
-      const after: Due | null = due.dueAfter;
-      if (due.deadlineMs <= nowMs) {
-        this.remove(due);
-        due.expire();
-      } else nextMs = Math.min(nextMs, due.deadlineMs);
-      due = after;
-    }
+    for (let due = this.#first; due; due = due.dueAfter) nextMs = Math.min(nextMs, due.deadlineMs);
     if (nextMs < this.#armedMs) this.#arm(nextMs);
   }
 }

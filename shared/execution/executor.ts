@@ -11,7 +11,7 @@ import type { ExecutionClock, ExecutionStore } from './ports.ts';
 import { QuotaHolder } from './quota-holder.ts';
 import { type ReasonCode, type Verdict, isRetryable, verdictOf } from './reasons.ts';
 import type { Attempt, ProviderExecutionResult, ProviderFailure } from './result.ts';
-import { nextStep } from './retry.ts';
+import { delayMs, nextStep } from './retry.ts';
 import { fullBudget, mayRetry, tokensAfter } from './retry-budget.ts';
 import { ENDED, RunningCall } from './running-call.ts';
 
@@ -53,6 +53,12 @@ interface Pass {
 
 /** Keys that one instance keeps in memory; beyond it the idle ones are forgotten. */
 const LANES_MAX = 1_000;
+/** How long a call waits to learn of a breaker that it knows nothing of. */
+const LOOK_UP_MS = 1_000;
+/** A pause may end a little later than the wait for it, by clocks and timers that are not exact. */
+const PAUSE_SLACK_MS = 100;
+/** Smaller steps of the clock are none. */
+const CLOCK_STEP_MS = 1_000;
 /** How long an answer waits for what is to be written with it. */
 const PATIENCE_MS = 5_000;
 /** When to try again what had no time left to begin. */
@@ -76,6 +82,8 @@ class Executor implements Execution {
   #calls = 0;
   #holders = 0;
   #sweepAtMs = 0;
+  #latestMs = Number.NEGATIVE_INFINITY;
+  #numbers = 0;
   /** The lane of the last call: most instances call one provider for one tenant at a time. */
   #lastTarget: unknown;
   #lastLane: Lane | undefined;
@@ -83,7 +91,9 @@ class Executor implements Execution {
   constructor(ports: ExecutionPorts) {
     this.#ports = ports;
     this.#clock = ports.clock;
-    this.#deadlines = new Deadlines(ports.clock);
+    this.#deadlines = new Deadlines(ports.clock, (nowMs, atLeastMs) =>
+      this.#notice(nowMs, Math.max(atLeastMs, this.#latestMs)),
+    );
     this.#idPrefix = `cor_${ports.instanceId}_`;
   }
 
@@ -96,6 +106,8 @@ class Executor implements Execution {
     request: ExecutionRequest<Payload>,
   ): Promise<ProviderExecutionResult<Value>> {
     const nowMs = this.#clock.nowMs();
+    if (nowMs < this.#latestMs) this.#notice(nowMs, this.#latestMs);
+    this.#latestMs = nowMs;
     const lane = this.#laneOf(target, request);
     if (request.context?.signal?.aborted === true)
       return Promise.resolve(this.#cancelled(request, NONE));
@@ -108,14 +120,24 @@ class Executor implements Execution {
   }
 
   async flush(): Promise<void> {
-    const nowMs = this.#clock.nowMs();
     const pending = [...this.#healths.values()].filter((health) => health.hasPending);
-    await Promise.all(pending.map((health) => health.sync(nowMs)));
+    await Promise.all(pending.map((health) => health.flush()));
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#lanes.values()].flatMap(({ quota }) => quota?.close() ?? []));
     await this.flush();
+  }
+
+  /** A clock that is set back would make every wait and every cooldown longer by as much. */
+  #notice(nowMs: number, atLeastMs: number): void {
+    const byMs = atLeastMs - nowMs;
+    if (byMs < CLOCK_STEP_MS) return;
+    this.#latestMs = nowMs;
+    this.#sweepAtMs -= byMs;
+    this.#offset.ms += byMs;
+    for (const health of this.#healths.values()) health.shift(byMs);
+    this.#deadlines.shift(byMs);
   }
 
   /** What memory alone refuses: nothing is asked, nothing is sent. */
@@ -126,7 +148,7 @@ class Executor implements Execution {
   ): ProviderExecutionResult<never> | null {
     const spent = lane.quota?.refusalNow(nowMs) ?? null;
     if (spent && !spent.granted)
-      return this.#deferred(request, NONE, 'quota_exhausted', new Date(spent.retryAtMs));
+      return this.#deferred(request, NONE, refusalOf(spent.reason), new Date(spent.retryAtMs));
     const { breakers } = lane;
     for (let i = 0; i < breakers.length; i++) {
       const refusal = breakers[i]?.refusalNow(nowMs);
@@ -162,8 +184,7 @@ class Executor implements Execution {
     startMs: number,
   ): Promise<ProviderExecutionResult<Value>> {
     const call = this.#open(lane, request, startMs);
-    const beside: Promise<void>[] = [];
-    const seeking = this.#seekLeave(lane, request, startMs, call, beside);
+    const seeking = this.#seekLeave(lane, request, startMs, call);
     let leave: Pass | ProviderExecutionResult<never>;
     try {
       leave = await call.race(seeking);
@@ -171,46 +192,42 @@ class Executor implements Execution {
       // The store took the whole budget, or the caller has left: what it still grants is given back.
       void seeking.then((late) => {
         if ('permits' in late) this.#giveBack(lane, late, this.#clock.nowMs());
+        return this.#rest(lane, this.#clock.nowMs());
       });
       return this.#unsent(lane, request, call);
     }
     call.onEnd = null;
     const nowMs = this.#clock.nowMs();
-    let result: ProviderExecutionResult<Value>;
-    if (!('permits' in leave)) result = await this.#end(lane, call, nowMs, leave);
-    else if (call.ended !== null || nowMs >= call.deadlineMs) {
-      this.#giveBack(lane, leave, nowMs);
-      result = await this.#unsent(lane, request, call);
-    } else result = await this.#attempt(lane, target, request, leave, call, nowMs);
-    if (beside.length > 0) await this.#patiently(Promise.all(beside));
-    return result;
+    if (!('permits' in leave)) return this.#end(lane, call, nowMs, leave);
+    if (call.ended === null && nowMs < call.deadlineMs)
+      return this.#attempt(lane, target, request, leave, call, nowMs);
+    this.#giveBack(lane, leave, nowMs);
+    return this.#unsent(lane, request, call);
   }
 
-  /**
-   * What memory cannot decide. Never rejects.
-   *
-   * @param beside takes what is looked up meanwhile and need not be waited for
-   */
+  /** What memory cannot decide. Never rejects. */
   async #seekLeave<Payload>(
     lane: Lane,
     request: ExecutionRequest<Payload>,
     startMs: number,
     call: RunningCall<Payload>,
-    beside: Promise<void>[],
   ): Promise<Pass | ProviderExecutionResult<never>> {
-    // An old breaker is looked up beside the call; an unknown one before it.
-    const first: Promise<void>[] = [];
+    // An old breaker is looked up beside the call; an unknown one before it, if the store answers.
+    const first: Promise<unknown>[] = [];
     for (const breaker of lane.breakers)
-      if (breaker.isStale(startMs)) {
-        const needed = breaker.isUnknown(startMs) || breaker.state !== 'closed';
-        (needed ? first : beside).push(breaker.sync(startMs));
+      if (breaker.isStale(startMs) && !breaker.isHanging(startMs)) {
+        const looking = breaker.sync(startMs);
+        if (breaker.isUnknown(startMs) || breaker.state !== 'closed') first.push(looking);
+        else call.besides(looking);
       }
-    await Promise.all(first);
+    if (first.length > 0) await this.#atMost(LOOK_UP_MS, Promise.all(first));
+    for (const breaker of lane.breakers)
+      if (breaker.isUnknown(startMs)) breaker.goOn(this.#clock.nowMs());
     const refusal = this.#refusalNow(lane, request, this.#clock.nowMs());
     if (refusal) return refusal;
     const generation = await this.#takeUnit(lane, this.#clock.nowMs());
     if (typeof generation !== 'number')
-      return this.#deferred(request, NONE, 'quota_exhausted', new Date(generation.retryAtMs), call);
+      return this.#deferred(request, NONE, generation.why, new Date(generation.retryAtMs), call);
     const permits: Permit[] = [];
     for (const breaker of lane.breakers) {
       const nowMs = this.#clock.nowMs();
@@ -232,12 +249,24 @@ class Executor implements Execution {
   }
 
   /** A unit of quota by its generation, 0 where none is kept, or when to ask again. */
-  async #takeUnit(lane: Lane, nowMs: number): Promise<number | { readonly retryAtMs: number }> {
-    if (!lane.quota) return 0;
-    const generation = lane.quota.takeNow(nowMs);
+  async #takeUnit(
+    lane: Lane,
+    nowMs: number,
+  ): Promise<number | { readonly why: Refusal; readonly retryAtMs: number }> {
+    const { quota } = lane;
+    if (!quota) return 0;
+    const generation = quota.takeNow(nowMs);
     if (generation > 0) return generation;
-    const answer = await lane.quota.take(nowMs);
-    return answer.granted ? answer.generation : { retryAtMs: answer.retryAtMs };
+    const taking = quota.take(nowMs);
+    const answer = await this.#atMost(PATIENCE_MS, taking);
+    if (answer)
+      return answer.granted
+        ? answer.generation
+        : { why: refusalOf(answer.reason), retryAtMs: answer.retryAtMs };
+    void taking.then((late) => {
+      if (late.granted) quota.giveBack(late.generation);
+    });
+    return { why: 'quota_unavailable', retryAtMs: this.#clock.nowMs() + OUT_OF_TIME_RETRY_MS };
   }
 
   /** Nothing was sent: the unit and the probes are free again. */
@@ -341,17 +370,19 @@ class Executor implements Execution {
     this.#deadlines.remove(call);
     call.release();
     const rest = this.#rest(lane, nowMs);
-    return rest === null ? result : this.#patiently(rest).then(() => result);
+    const { beside } = call;
+    if (rest === null && beside === null) return result;
+    // A store that hangs must not hold the answer back for long; what it does goes on.
+    return this.#atMost(PATIENCE_MS, Promise.all([rest, beside])).then(() => result);
   }
 
-  /** A store that hangs must not hold the answer back for longer than this; what it does goes on. */
-  #patiently(work: Promise<unknown>): Promise<unknown> {
+  /** What `work`, which never rejects, comes to within `ms`; else undefined. */
+  #atMost<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve) => {
-      const timer = this.#clock.at(this.#clock.nowMs() + PATIENCE_MS, () => resolve(undefined));
-      // Neither `sync` nor `prefetch` rejects.
-      void work.then(() => {
+      const timer = this.#clock.at(this.#clock.nowMs() + ms, () => resolve(undefined));
+      void work.then((value) => {
         timer.cancel();
-        resolve(undefined);
+        resolve(value);
       });
     });
   }
@@ -381,9 +412,6 @@ class Executor implements Execution {
       const error =
         thrown === ENDED ? providerErrorOf('timeout', OUT_OF_TIME) : errorFrom(target, thrown);
       lane.tokens = tokensAfter(lane.tokens, error.retryable ? 'retryable' : 'other', retry);
-      // The pause is for this credential: other tenants have their own limits.
-      if (error.reasonCode === 'rate_limited' && error.retryAfterMs !== null)
-        lane.breakers.at(-1)?.pause(nowMs + error.retryAfterMs, nowMs);
       const step = nextStep({
         policy: retry,
         // A probe has one attempt; and while most calls fail, retrying is left to the caller.
@@ -396,6 +424,11 @@ class Executor implements Execution {
         deadlineMs: call.deadlineMs,
         notAfterMs: context?.notAfter?.getTime() ?? null,
       });
+      if (error.reasonCode === 'rate_limited') {
+        const pauseMs = error.retryAfterMs ?? delayMs(retry, call.attempt, 0.5);
+        // For this credential alone: other tenants have their own limits.
+        lane.breakers.at(-1)?.pause(nowMs + pauseMs, nowMs);
+      }
       const ended: Ended = {
         outcome:
           step.kind !== 'stop' ? 'retry' : context?.deadLetters === true ? 'dead_letter' : 'failed',
@@ -448,9 +481,19 @@ class Executor implements Execution {
     call: RunningCall<Payload>,
     attempts: readonly Attempt[],
   ): Promise<ProviderExecutionResult<never> | null> {
-    const nowMs = this.#clock.nowMs();
+    let nowMs = this.#clock.nowMs();
     for (const breaker of lane.breakers) {
-      const admission = breaker.admission(nowMs);
+      let admission = breaker.admission(nowMs);
+      if (
+        admission.kind === 'refused' &&
+        admission.reason === 'rate_limited' &&
+        admission.retryAtMs - nowMs <= PAUSE_SLACK_MS
+      ) {
+        // The pause it has just waited out, by a clock or a timer that is a little off.
+        await call.pause(admission.retryAtMs - nowMs);
+        nowMs = this.#clock.nowMs();
+        admission = breaker.admission(Math.max(nowMs, admission.retryAtMs));
+      }
       if (admission.kind === 'refused') {
         const retryAt = new Date(admission.retryAtMs);
         return this.#deferred(request, attempts, admission.reason, retryAt, call);
@@ -463,7 +506,7 @@ class Executor implements Execution {
       const unit = await call.race(taking);
       return typeof unit === 'number'
         ? null
-        : this.#deferred(request, attempts, 'quota_exhausted', new Date(unit.retryAtMs), call);
+        : this.#deferred(request, attempts, unit.why, new Date(unit.retryAtMs), call);
     } catch {
       void taking.then((late) => {
         if (typeof late === 'number' && late > 0) lane.quota?.giveBack(late);
@@ -498,16 +541,14 @@ class Executor implements Execution {
   }
 
   /** Counts of a key that is not called any more go with some other key's call. */
-  #oldest(nowMs: number): Promise<void> | null {
+  #oldest(nowMs: number): Promise<unknown> | null {
     if (nowMs < this.#sweepAtMs) return null;
     const { flush_after_s: flushAfterS } = this.#given().telemetry;
     this.#sweepAtMs = nowMs + flushAfterS * 1_000;
     const old = [...this.#healths.values()].filter(
       (health) => nowMs - health.pendingSinceMs >= flushAfterS * 1_000,
     );
-    return old.length === 0
-      ? null
-      : Promise.all(old.map((health) => health.sync(nowMs))).then(() => undefined);
+    return old.length === 0 ? null : Promise.all(old.map((health) => health.flush()));
   }
 
   #count(
@@ -534,13 +575,13 @@ class Executor implements Execution {
   #deferred<Payload>(
     request: ExecutionRequest<Payload>,
     attempts: readonly Attempt[],
-    reasonCode: 'circuit_open' | 'quota_exhausted' | 'rate_limited',
+    why: Refusal,
     retryAt: Date,
     ids?: Ids,
   ): ProviderExecutionResult<never> {
     const correlationId = ids?.correlationId ?? request.context?.correlationId ?? this.#newId();
     const idempotencyKey = ids?.idempotencyKey ?? request.context?.idempotencyKey ?? correlationId;
-    const failure = REFUSALS[reasonCode];
+    const failure = REFUSALS[why];
     return { status: 'deferred', failure, retryAt, correlationId, idempotencyKey, attempts };
   }
 
@@ -623,13 +664,13 @@ class Executor implements Execution {
   }
 
   /**
-   * The breaker over all tenants costs a new key no read: the first failure, which is added to it,
-   * tells whether it is open, and whoever calls for longer looks it up beside its calls.
+   * The breaker over all tenants costs the first call of a new key no read: the second looks it up
+   * beside its own work, and a failure, which is added to it, tells at once whether it is open.
    */
   #overAll(everyone: ExecutionKey): KeyHealth {
     const known = this.#healths.size;
     const health = this.#healthOf(everyone, null);
-    if (this.#healths.size > known) health.presumeClosed(this.#clock.nowMs());
+    if (this.#healths.size > known) health.goOn(this.#clock.nowMs());
     return health;
   }
 
@@ -673,6 +714,7 @@ class Executor implements Execution {
       telemetry: this.#given().telemetry,
       offset: this.#offset,
       emit: (event) => this.#emit(event),
+      nextNumber: () => ++this.#numbers,
     };
   }
 
@@ -680,7 +722,8 @@ class Executor implements Execution {
   #forget(): void {
     const candidates = [...this.#lanes.values()].slice(0, LANES_MAX / 2);
     for (const lane of candidates)
-      if (lane.quota?.isIdle !== false && !lane.counts.hasPending) this.#lanes.delete(lane.id);
+      if (lane.quota?.isIdle !== false && !lane.breakers.some((breaker) => breaker.hasPending))
+        this.#lanes.delete(lane.id);
     const used = new Set(
       [...this.#lanes.values()].flatMap((lane) => [...lane.breakers, lane.counts]),
     );
@@ -736,6 +779,7 @@ class CountedAttempt implements Attempt, Sample {
   readonly #budgetMs: number;
   readonly #correlationId: string;
   readonly #idempotencyKey: string;
+  #rowName: string | null = null;
 
   constructor(
     lane: Lane,
@@ -758,6 +802,10 @@ class CountedAttempt implements Attempt, Sample {
     this.#budgetMs = budgetOf(lane, request);
     this.#correlationId = call.correlationId;
     this.#idempotencyKey = call.idempotencyKey;
+  }
+
+  rowName(make: () => string): string {
+    return (this.#rowName ??= make());
   }
 
   row(): NewAttempt {
@@ -816,12 +864,22 @@ const REFUSALS = {
     'ProviderQuotaExceededError',
     'the quota of this window is used up',
   ),
+  quota_unavailable: refusal(
+    'quota_exhausted',
+    'ProviderQuotaExceededError',
+    'the quota cannot be asked, as the store does not answer',
+  ),
   rate_limited: refusal(
     'rate_limited',
     'ProviderRateLimitError',
     'the provider asked for a pause that is not over',
   ),
 };
+
+type Refusal = keyof typeof REFUSALS;
+
+const refusalOf = (reason: 'exhausted' | 'unavailable'): Refusal =>
+  reason === 'exhausted' ? 'quota_exhausted' : 'quota_unavailable';
 
 const CANCELLED: ProviderFailure = {
   reasonCode: null,

@@ -56,11 +56,15 @@ export interface HealthPorts {
   /** The store's clock minus ours, as last seen. */
   readonly offset: { ms: number };
   readonly emit: (event: ExecutionEvent) => void;
+  /** Grows with each call, over all keys of the instance: what it names is never named again. */
+  readonly nextNumber: () => number;
 }
 
 /** One attempt, until it is written. */
 export interface Sample {
-  readonly row: () => NewAttempt;
+  row(): NewAttempt;
+  /** Its row's name, made once: however often it is written, it is one row. */
+  rowName(make: () => string): string;
   readonly startedAtMs: number;
   readonly durationMs: number;
   readonly outcome: 'success' | 'retry' | 'failed' | 'dead_letter';
@@ -127,8 +131,10 @@ function slotOf({ slots }: Batch, atMs: number): Slot {
 const isEmpty = ({ ops, slots, successes, failures }: Batch): boolean =>
   ops.length + slots.length + successes.length + failures.length === 0;
 
-/** A health document takes about one write a second; an instance writes no more often than this. */
+/** A health document takes about one write a second: an instance writes no more often than this. */
 const WRITE_INTERVAL_MS = 1_000;
+/** The same for each of many instances, so that all together keep to it. */
+const WRITE_INTERVAL_PER_INSTANCE_MS = 500;
 /** Added to the flush interval for each instance that reports, so that all together keep to it. */
 const INTERVAL_PER_INSTANCE_MS = 1_500;
 /** Beyond its budget, a probe's slot outlasts the commit of its result. */
@@ -138,9 +144,16 @@ const HALF_OPEN_SNAPSHOT_MS = 1_000;
 const HALF_OPEN_RETRY_MS = 5_000;
 /** Knowledge older than this many snapshot intervals is not acted on. */
 const STALE_INTERVALS = 3;
+/** An exchange takes milliseconds. */
+const HANGING_MS = 1_000;
+/** Rows of one transaction at most, of each kind. */
+const FAILURES_MAX = 200;
+/** After a failed exchange: doubling, give or take a fifth. */
+const RETRY_MS = 1_000;
+const RETRY_MS_MAX = 30_000;
 /** Successes that one instance writes together when they come faster than that. */
 const BURST_MAX = 500;
-/** Successes that are kept while the store cannot be reached. */
+/** Attempts of each kind that are kept while the store cannot be reached. */
 const BACKLOG_MAX = 1_000;
 
 /**
@@ -169,14 +182,19 @@ export class KeyHealth {
   #instances = 1;
   #pending = newBatch();
   #frozen: Batch | null = null;
-  #seq = 0;
-  #rowsWritten = 0;
-  #claims = 0;
   #claiming = 0;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   #wroteAtMs = Number.NEGATIVE_INFINITY;
-  #syncing: Promise<void> | null = null;
-  #following: Promise<void> | null = null;
-  usedAtMs = 0;
+  /** After a failure the store is left alone until then. */
+  #quietUntilMs = Number.NEGATIVE_INFINITY;
+  #retries = 0;
+  /** Told by every word of the store: a read that began before another word is older than it. */
+  #words = 0;
+  /** The last success that the store was not told of: it ends a run of failures all the same. */
+  #calm: Permit | null = null;
+  #syncing: Promise<boolean> | null = null;
+  #following: Promise<boolean> | null = null;
+  #writing: Promise<void> | null = null;
 
   constructor(
     key: ExecutionKey,
@@ -259,9 +277,26 @@ export class KeyHealth {
     return nowMs >= this.#staleAtMs;
   }
 
-  /** Goes by nothing until one interval has passed, or a failure has brought the truth. */
-  presumeClosed(nowMs: number): void {
-    this.#known(nowMs);
+  /** The store has not answered for so long that nobody waits for it any more. */
+  isHanging(nowMs: number): boolean {
+    return this.#syncing !== null && nowMs - this.#askedAtMs >= HANGING_MS;
+  }
+
+  /** Goes by what it has for now; the next call looks it up beside its own work. */
+  goOn(nowMs: number): void {
+    this.#readAtMs = nowMs;
+    this.#staleAtMs = nowMs + 1;
+  }
+
+  /** The clock was set back: what is left of each time stays. */
+  shift(byMs: number): void {
+    this.#readAtMs -= byMs;
+    this.#staleAtMs -= byMs;
+    this.#wroteAtMs -= byMs;
+    this.#quietUntilMs -= byMs;
+    this.#askedAtMs -= byMs;
+    this.#pending.sinceMs -= byMs;
+    this.#refusal = null;
   }
 
   /** A breaker that somebody has just read. */
@@ -278,11 +313,11 @@ export class KeyHealth {
     nowMs: number,
     budgetMs: number,
   ): Promise<{ readonly permit: Permit } | { readonly permit: null; readonly retryAtMs: number }> {
-    const { store, instanceId, offset } = this.#ports;
+    const { store, instanceId, offset, nextNumber } = this.#ports;
     if (this.#claiming >= this.policy.halfOpenMaxCalls)
       return { permit: null, retryAtMs: nowMs + HALF_OPEN_RETRY_MS };
     this.#claiming++;
-    const id = `${instanceId}_${++this.#claims}`;
+    const id = `${instanceId}_${nextNumber()}`;
     const claimAt = (breaker: Breaker, atMs: number) =>
       claimProbe(
         clamped(breaker, atMs, this.policy),
@@ -299,7 +334,7 @@ export class KeyHealth {
           claim.breaker === before ? [] : this.#writes(docs, doc, before, claim.breaker, readAt);
         return { writes, reply: { ...claim, before, readAt } };
       });
-      this.#heard(claimed.readAt, claimed.breaker);
+      this.#heard(claimed.readAt, claimed.breaker, nowMs);
       this.#tell(claimed.before, claimed.breaker);
       return this.#claimed(claimed, nowMs);
     } catch (error) {
@@ -331,8 +366,15 @@ export class KeyHealth {
   settle(permit: Permit, verdict: Verdict, tenantId: string, nowMs: number): void {
     if (permit.probeId === null) {
       if (verdict === 'ignored' || permit.epoch !== this.#breaker.epoch) return;
-      if (verdict === 'success' && this.#breaker.consecutiveFailures === 0) return;
+      if (verdict === 'success' && this.#breaker.consecutiveFailures === 0) {
+        this.#calm = permit;
+        return;
+      }
+      // Without it the failures of several instances would add up, whatever succeeded between them.
+      if (verdict === 'failure' && this.#calm?.epoch === permit.epoch)
+        this.#add({ kind: 'settle', permit: this.#calm, verdict: 'success', tenantId }, nowMs);
     }
+    this.#calm = null;
     this.#add({ kind: 'settle', permit, verdict, tenantId }, nowMs);
   }
 
@@ -364,41 +406,60 @@ export class KeyHealth {
       pending.failures.push(sample);
     }
     if (sample.startedAtMs < pending.sinceMs) pending.sinceMs = sample.startedAtMs;
-    if (pending.successes.length > BACKLOG_MAX) {
-      pending.successes.splice(0, BACKLOG_MAX / 2);
-      this.#ports.emit({ kind: 'attempts_dropped', key: this.key, count: BACKLOG_MAX / 2 });
-    }
+    this.#bound();
   }
 
   /** An attempt that says nothing of the provider, as its caller cancelled it: listed, not counted. */
   list(sample: Sample): void {
     this.#pending.failures.push(sample);
     this.#pending.sinceMs = Math.min(this.#pending.sinceMs, sample.startedAtMs);
+    this.#bound();
+  }
+
+  #bound(): void {
+    for (const kept of [this.#pending.successes, this.#pending.failures])
+      if (kept.length > BACKLOG_MAX) {
+        kept.splice(0, BACKLOG_MAX / 2);
+        this.#ports.emit({ kind: 'attempts_dropped', key: this.key, count: BACKLOG_MAX / 2 });
+      }
   }
 
   /**
    * What is to be written before a call returns, if anything: what changes the breaker, and failures,
    * at once, though an instance writes the document at most once a second; successes in packs.
    */
-  due(nowMs: number): Promise<void> | null {
+  due(nowMs: number): Promise<unknown> | null {
     const { successes, failures, ops, sinceMs } = this.#pending;
+    if (ops.length + failures.length + successes.length === 0 || nowMs < this.#quietUntilMs)
+      return null;
+    const mayWrite = nowMs - this.#wroteAtMs >= this.#writeIntervalMs();
     if (ops.length + failures.length > 0) {
       const isTransition =
         this.#breaker.epoch !== this.#base.epoch ||
         ops.some((op) => op.kind === 'settle' && op.permit.probeId !== null);
-      if (isTransition || nowMs - this.#wroteAtMs >= WRITE_INTERVAL_MS) return this.sync(nowMs);
+      if (isTransition || mayWrite) return this.sync(nowMs);
       return failures.length > 0 ? this.#writeRows() : null;
     }
     if (
       successes.length >= this.#ports.telemetry.rows_max &&
-      (nowMs - this.#wroteAtMs >= WRITE_INTERVAL_MS || successes.length >= BURST_MAX)
+      (mayWrite || successes.length >= BURST_MAX)
     )
       return this.sync(nowMs);
     return nowMs - sinceMs >= this.#flushAfterMs() ? this.sync(nowMs) : null;
   }
 
+  #writeIntervalMs(): number {
+    return Math.max(WRITE_INTERVAL_MS, this.#instances * WRITE_INTERVAL_PER_INSTANCE_MS);
+  }
+
+  /** Writes all that is pending, unless the store fails. */
+  async flush(): Promise<void> {
+    do await this.#writing;
+    while (this.hasPending && (await this.sync(this.#ports.clock.nowMs())));
+  }
+
   get hasPending(): boolean {
-    return this.#frozen !== null || !isEmpty(this.#pending);
+    return this.#frozen !== null || this.#writing !== null || !isEmpty(this.#pending);
   }
 
   /** When the oldest of what is not written was counted. */
@@ -413,25 +474,31 @@ export class KeyHealth {
     );
   }
 
-  async #writeRows(): Promise<void> {
-    const { failures } = this.#pending;
-    this.#pending.failures = [];
-    const name = `${++this.#rowsWritten}r`;
-    try {
-      await this.#ports.store.write(this.#failureWrites(failures, name));
-    } catch (error) {
-      this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
-      this.#pending.failures.unshift(...failures);
-    }
+  /** Only the rows of failures, while the document is left alone. */
+  #writeRows(): Promise<void> {
+    if (this.#writing) return this.#writing;
+    const rows = this.#pending.failures.splice(0, FAILURES_MAX);
+    this.#writing = this.#ports.store
+      .write(this.#failureWrites(rows))
+      .catch((error: unknown) => {
+        this.#failed(error, this.#ports.clock.nowMs());
+        this.#pending.failures.unshift(...rows);
+      })
+      .finally(() => (this.#writing = null));
+    return this.#writing;
   }
 
   /**
    * One exchange with the store: writes what is pending, or only reads where nothing is. It never
-   * throws: what could not be written is kept, and the breaker goes on alone.
+   * rejects: what could not be written is kept, and the breaker goes on alone.
+   *
+   * @returns whether the store answered
    */
-  sync(nowMs: number): Promise<void> {
-    if (!this.#syncing)
+  sync(nowMs: number): Promise<boolean> {
+    if (!this.#syncing) {
+      this.#askedAtMs = nowMs;
       return (this.#syncing = this.#exchange(nowMs).finally(() => (this.#syncing = null)));
+    }
     // What came while one is under way goes with the next.
     this.#following ??= this.#syncing.then(() => {
       this.#following = null;
@@ -440,37 +507,57 @@ export class KeyHealth {
     return this.#following;
   }
 
-  async #exchange(nowMs: number): Promise<void> {
-    const { store } = this.#ports;
+  async #exchange(nowMs: number): Promise<boolean> {
     try {
-      if (!this.hasPending) {
-        // Where the breaker travels with another document, its readers bring it.
-        if (this.#home) return;
-        const doc = await store.get(this.#ref);
-        this.#known(nowMs);
-        this.#instances = doc ? instancesOf(doc, new Date(nowMs + this.#ports.offset.ms)) : 1;
-        this.#accept(breakerOf(doc));
-        return;
-      }
-      if (this.#frozen === null) {
-        this.#frozen = this.#pending;
-        this.#frozen.seq = ++this.#seq;
-        this.#pending = newBatch();
-      }
-      const batch = this.#frozen;
-      const told = await store.revise(this.#refs(), (docs, readAt) =>
-        this.#fold(docs, readAt, batch),
-      );
-      this.#frozen = null;
-      this.#wroteAtMs = nowMs;
-      this.#instances = told.instances;
-      this.#heard(told.readAt, told.breaker);
-      this.#tell(told.before, told.breaker);
+      if (this.#frozen !== null || !isEmpty(this.#pending)) await this.#send(nowMs);
+      // Where the breaker travels with another document, its readers bring it.
+      else if (!this.#home) await this.#read(nowMs);
+      this.#retries = 0;
+      this.#quietUntilMs = Number.NEGATIVE_INFINITY;
+      return true;
     } catch (error) {
-      // Not known, but not asked again for every call either.
-      this.#known(nowMs);
-      this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
+      this.#failed(error, nowMs);
+      return false;
     }
+  }
+
+  #failed(error: unknown, nowMs: number): void {
+    const waitMs = Math.min(RETRY_MS * 2 ** this.#retries++, RETRY_MS_MAX);
+    this.#quietUntilMs = nowMs + waitMs * (0.8 + 0.4 * this.#ports.random());
+    // Not known, but not asked again for every call either.
+    this.#known(nowMs);
+    this.#ports.emit({ kind: 'store_unavailable', key: this.key, error });
+  }
+
+  async #read(nowMs: number): Promise<void> {
+    const words = this.#words;
+    const doc = await this.#ports.store.get(this.#ref);
+    this.#known(nowMs);
+    this.#instances = doc ? instancesOf(doc, new Date(nowMs + this.#ports.offset.ms)) : 1;
+    if (words === this.#words) this.#accept(breakerOf(doc));
+  }
+
+  async #send(nowMs: number): Promise<void> {
+    const batch = (this.#frozen ??= this.#freeze());
+    const told = await this.#ports.store.revise(this.#refs(), (docs, readAt) =>
+      this.#fold(docs, readAt, batch),
+    );
+    this.#frozen = null;
+    this.#wroteAtMs = nowMs;
+    this.#instances = told.instances;
+    this.#heard(told.readAt, told.breaker, nowMs);
+    this.#tell(told.before, told.breaker);
+  }
+
+  #freeze(): Batch {
+    const batch = this.#pending;
+    batch.seq = this.#ports.nextNumber();
+    this.#pending = newBatch();
+    // What one transaction cannot hold goes with the next.
+    this.#pending.failures = batch.failures.splice(FAILURES_MAX);
+    this.#pending.successes = batch.successes.splice(BURST_MAX);
+    if (!isEmpty(this.#pending)) this.#pending.sinceMs = batch.sinceMs;
+    return batch;
   }
 
   #fold(docs: HealthDocs, readAt: Date, batch: Batch) {
@@ -497,7 +584,7 @@ export class KeyHealth {
       writes: [
         ...this.#writes(docs, folded.doc, before, breaker, readAt),
         ...this.#packWrites(batch),
-        ...this.#failureWrites(batch.failures, `${batch.seq}f`),
+        ...this.#failureWrites(batch.failures),
       ],
       reply: { ...reply, breaker },
     };
@@ -512,10 +599,10 @@ export class KeyHealth {
     });
   }
 
-  #failureWrites(failures: readonly Sample[], name: string): Write[] {
+  #failureWrites(failures: readonly Sample[]): Write[] {
     const { retention_days: retentionDays } = this.#ports.telemetry;
-    return failures.map((sample, index) => {
-      const id = this.#rowsId(`${name}${index}`);
+    return failures.map((sample) => {
+      const id = sample.rowName(() => this.#rowsId(`${this.#ports.nextNumber()}f`));
       return set(ref(executionMetrics, id), singleOf(sample.row(), { id, retentionDays }));
     });
   }
@@ -548,9 +635,9 @@ export class KeyHealth {
   }
 
   /** What a transaction has read or written: the truth, as of now. */
-  #heard(readAt: Date, breaker: Breaker): void {
+  #heard(readAt: Date, breaker: Breaker, sentMs: number): void {
     const nowMs = this.#ports.clock.nowMs();
-    this.#ports.offset.ms = readAt.getTime() - nowMs;
+    this.#ports.offset.ms = readAt.getTime() - Math.round((sentMs + nowMs) / 2);
     this.#known(nowMs);
     this.#accept(breaker);
   }
@@ -562,6 +649,7 @@ export class KeyHealth {
   }
 
   #accept(shared: Breaker): void {
+    this.#words++;
     const nowMs = this.#ports.clock.nowMs();
     const atMs = nowMs + this.#ports.offset.ms;
     // Bounded once: bounded anew from each reading of the same, a time far ahead would never come.

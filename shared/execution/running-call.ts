@@ -9,13 +9,14 @@ export const ENDED = Symbol('ended');
 export class RunningCall<Payload> implements ProviderCall<Payload>, Due {
   readonly correlationId: string;
   readonly idempotencyKey: string;
-  readonly deadlineMs: number;
+  deadlineMs: number;
   attempt: number;
   httpStatus: number | null = null;
   /** Why it was ended from outside. */
   ended: 'timeout' | 'cancelled' | null = null;
   dueBefore: Due | null = null;
   dueAfter: Due | null = null;
+  beside: Promise<unknown> | null = null;
   /** Stops waiting: for an attempt, or between two. */
   onEnd: (() => void) | null = null;
   readonly #request: ExecutionRequest<Payload>;
@@ -80,6 +81,11 @@ export class RunningCall<Payload> implements ProviderCall<Payload>, Due {
     const cancel = () => this.end('cancelled');
     signal.addEventListener('abort', cancel, { once: true });
     this.#forget = () => signal.removeEventListener('abort', cancel);
+  }
+
+  /** Notes work that need not be waited for before the answer is known. It never rejects. */
+  besides(work: Promise<unknown>): void {
+    this.beside = this.beside ? Promise.all([this.beside, work]) : work;
   }
 
   /** It is over: nothing outside refers to it any more. */

@@ -60,14 +60,18 @@ export type HealthSummary = z.infer<typeof HealthSummary>;
 /**
  * How a tenant's providers do, by name and capability. What has a quota but was never called since
  * health is kept appears as well: closed, without rates.
+ *
+ * @param forAll breakers over all tenants that are not closed: their refusals hold for this one too
  */
 export function healthSummary(
   tenantId: string,
   healthDocs: readonly ProviderHealthState[],
   quotaDocs: readonly QuotaState[],
+  forAll: readonly ProviderHealthState[],
   at: Date,
 ): HealthSummary {
   const quotas = Map.groupBy(quotaDocs, nameOf);
+  const overAll = new Map(forAll.map((doc) => [nameOf(doc), doc]));
   const states = new Map(healthDocs.map((doc) => [nameOf(doc), doc]));
   const unknown = [...quotas].flatMap(([name, rows]) => (states.has(name) ? [] : rows.slice(0, 1)));
   return {
@@ -75,15 +79,30 @@ export function healthSummary(
     generated_at: at.toISOString(),
     providers: [
       ...healthDocs.map((doc) => ({
-        ...stateView(doc, at),
+        ...stricter(stateView(doc, at), overAll.get(nameOf(doc)), at),
         quota: quotaView(quotas.get(nameOf(doc)) ?? [], at),
       })),
       ...unknown.map((row) => ({
-        ...unknownView(row),
+        ...stricter(unknownView(row), overAll.get(nameOf(row)), at),
         quota: quotaView(quotas.get(nameOf(row)) ?? [], at),
       })),
     ].toSorted(byName),
   };
+}
+
+/** What refuses more holds: open before half open before closed. */
+const STRICTNESS = { closed: 0, half_open: 1, open: 2 };
+
+function stricter(
+  own: Omit<ProviderHealth, 'quota'>,
+  forAll: ProviderHealthState | undefined,
+  at: Date,
+): Omit<ProviderHealth, 'quota'> {
+  if (!forAll) return own;
+  const { breaker_state, breaker } = stateView(forAll, at);
+  return STRICTNESS[breaker_state] > STRICTNESS[own.breaker_state]
+    ? { ...own, breaker_state, breaker: { ...breaker, not_before: own.breaker.not_before } }
+    : own;
 }
 
 type Named = Pick<ProviderHealth, 'provider_name' | 'capability'>;

@@ -149,11 +149,18 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
   }
 
   async function firestoreQuery<Doc>(
-    query: Pick<Query<Doc>, 'collection' | 'parents' | 'where'>,
+    query: Pick<Query<Doc>, 'collection' | 'parents' | 'where' | 'anyOf'>,
   ): Promise<FirestoreQuery> {
     const db = await clients.firestore();
     let built: FirestoreQuery = db.collection(pathIn(query.collection, query.parents ?? []));
     for (const { field, op, value } of query.where ?? []) built = built.where(field, op, value);
+    if (query.anyOf) {
+      const { Filter } = await import('@google-cloud/firestore');
+      const all = query.anyOf.map((filters) =>
+        Filter.and(...filters.map(({ field, op, value }) => Filter.where(field, op, value))),
+      );
+      built = built.where(Filter.or(...all));
+    }
     return built;
   }
 

@@ -5,9 +5,13 @@ import { GivenTimestamp, Timestamp } from '../time.ts';
 
 const Plan = z.enum(['starter', 'professional', 'scale']);
 
+/** The tenant of what is nobody's work but ours: probes, messages that nobody could handle. */
+const RESERVED = 'platform';
+
 export const OrgSlug = z
   .string()
-  .regex(/^[a-z][a-z0-9_]{2,39}$/, 'must be 3 to 40 of a-z, 0-9 and _, beginning with a letter');
+  .regex(/^[a-z][a-z0-9_]{2,39}$/, 'must be 3 to 40 of a-z, 0-9 and _, beginning with a letter')
+  .refine((slug) => slug !== RESERVED, `must not be ${RESERVED}, which is reserved`);
 
 export const Org = z.object({
   org_slug: z.string(),

@@ -6,18 +6,21 @@ const GONE = 410;
 
 /** What came of one call of a webhook. */
 export type AttemptOutcome =
-  | { readonly kind: 'delivered'; readonly http_status: number }
+  | { readonly kind: 'delivered'; readonly http_status: number; readonly attempts: number }
   | {
       readonly kind: 'failed';
       readonly reason_code: string;
       readonly message: string;
       readonly http_status: number | null;
+      /** Calls that were made; none where there was no time left for one. */
+      readonly attempts: number;
       /** When the execution layer would try again; null for never. */
       readonly retry_at: Date | null;
     }
   | {
-      /** Never sent, because a breaker is open or a quota used up; burns no attempt. */
+      /** A breaker that is open or a quota that is used up refused the next attempt; that burns none. */
       readonly kind: 'deferred';
+      readonly attempts: number;
       readonly reason_code: string;
       readonly message: string;
       readonly until: Date;
@@ -27,7 +30,7 @@ export type AttemptOutcome =
 
 export interface NextDelivery {
   readonly progress: DeliveryState;
-  /** Including this one, if it was sent. */
+  /** Including those just made. */
   readonly attempts: number;
   /** The receiver answered that it is gone for good. */
   readonly disable_subscription: boolean;
@@ -49,8 +52,8 @@ export function nextDelivery(
   // A duplicate of an earlier task reports late: what is settled stays settled.
   if (before && before.progress.state !== 'retrying')
     return { ...before, disable_subscription: false };
-  const sent = outcome.kind === 'delivered' || outcome.kind === 'failed';
-  const attempts = (before?.attempts ?? 0) + (sent ? 1 : 0);
+  const made = outcome.kind === 'pointless' ? 0 : outcome.attempts;
+  const attempts = (before?.attempts ?? 0) + made;
   if (outcome.kind === 'delivered')
     return {
       progress: {

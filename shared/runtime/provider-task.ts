@@ -26,8 +26,10 @@ import { entryOf } from './manifest.ts';
 import type { Services } from './services.ts';
 import { type TaskContext, type TaskFunction, task } from './task.ts';
 
-/** Left of the function's time after the call: to save what came of it and to answer. */
-const MARGIN_MS = 5_000;
+/** Left of the function's time beside the call: to claim it, to save what came of it, and to answer. */
+const MARGIN_MS = 15_000;
+/** A lease outlasts all that its holder may still do, counted from its claim. */
+const LEASE_MARGIN_MS = 30_000;
 
 export interface ProviderTaskSpec {
   /** One line, imperative. */
@@ -75,7 +77,11 @@ export async function runProviderTask(
     return skip('rejected', 0, 'its id does not follow from its idempotency key');
 
   const budgetMs = budgetOf(name, asked, context);
-  const by = { owner: context.randomHex(8), at: context.at, leaseMs: budgetMs + MARGIN_MS };
+  const by = {
+    owner: context.randomHex(8),
+    at: context.now(),
+    leaseMs: budgetMs + LEASE_MARGIN_MS,
+  };
   const claimed = await claimOf(asked, givenId === undefined, by, context);
   switch (claimed.kind) {
     case 'rejected':

@@ -28,6 +28,8 @@ export interface Query<Doc> {
   /** Ids for the `*` of the collection's path. */
   readonly parents?: readonly string[];
   readonly where?: readonly Filter[];
+  /** Beside `where`, all filters of at least one of these lists must hold. */
+  readonly anyOf?: readonly (readonly Filter[])[];
   /** Defaults to the document id, ascending; the id always breaks ties. */
   readonly orderBy?: { readonly field: string; readonly descending?: boolean };
   readonly limit: number;

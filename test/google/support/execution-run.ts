@@ -18,12 +18,18 @@ import type { Write } from '../../../shared/store/decision.ts';
 import { settingsWith } from '../../shared/execution/support/scripted.ts';
 import type { Answer, Rules, Scenario, Step } from './execution-scenarios.ts';
 
+/** What one instance has of its own. */
+interface Connection {
+  readonly store: Store;
+  readonly kill: () => Promise<void>;
+}
+
 /** Where instances run: a store, its clock, and connections that end when their instance dies. */
 export interface World {
   /** The store's time, which is the true one. */
   readonly clock: ExecutionClock;
   readonly pass: (ms: number) => Promise<void>;
-  readonly connect: () => { readonly store: Store; readonly kill: () => Promise<void> };
+  readonly connect: () => Connection;
   /** Every time in a scenario and in its settings is multiplied by it. */
   readonly tempo: number;
   /** What passes between two readings of the clock in one turn. */
@@ -89,7 +95,6 @@ interface Instance {
   readonly execution: Execution;
   readonly provider: Provider;
   readonly skewMs: number;
-  readonly kill: () => Promise<void>;
   isDead: boolean;
 }
 
@@ -122,7 +127,7 @@ export class Run {
   readonly #transitions = new Map<string, { from: string; to: string }>();
   /** By document: since when the breaker has not been closed, as far as was heard. */
   readonly #barred = new Map<string, { epoch: number; sinceMs: number | null }>();
-  readonly #ends: Promise<unknown>[] = [];
+  readonly #connections: Connection[] = [];
   readonly #startMs: number;
   #isDown = false;
   /** Anything may have gone unheard. */
@@ -163,8 +168,7 @@ export class Run {
     for (const instance of this.#living) await instance.execution.close();
     await this.#rest();
     await this.#checkCounts();
-    for (const instance of this.#living) this.#ends.push(instance.kill());
-    await Promise.allSettled(this.#ends);
+    await Promise.all(this.#connections.map(({ kill }) => kill()));
     return this.broken;
   }
 
@@ -173,7 +177,6 @@ export class Run {
     const dying = this.#living[at] as Instance;
     dying.isDead = true;
     this.#seen.killed++;
-    this.#ends.push(dying.kill());
     this.#living[at] = this.#start(dying.skewMs);
   }
 
@@ -211,7 +214,9 @@ export class Run {
 
   #start(skewMs: number): Instance {
     const { clock, connect, random } = this.#world;
-    const { store, kill } = connect();
+    const connection = connect();
+    const { store } = connection;
+    this.#connections.push(connection);
     const id = `${this.#name}i${++this.#instances}`;
     const execution = createExecution({
       store: this.#watched(store, () => instance.isDead),
@@ -225,7 +230,7 @@ export class Run {
       onEvent: (event) => this.#hear(event),
     });
     const provider = new Provider(execution, this.#name, (call) => this.#serve(call));
-    const instance: Instance = { id, store, execution, provider, skewMs, kill, isDead: false };
+    const instance: Instance = { id, store, execution, provider, skewMs, isDead: false };
     return instance;
   }
 
@@ -233,30 +238,30 @@ export class Run {
   #watched(store: Store, isDead: () => boolean): ExecutionStore {
     const watch = async <T>(work: Promise<T>): Promise<T> => {
       this.#underWay++;
-      try {
-        const result = await work;
-        return isDead() ? await FOREVER : result;
-      } catch (error) {
-        if (isDead()) return FOREVER;
-        throw error;
-      } finally {
-        this.#underWay--;
-      }
+      const [ended] = await Promise.allSettled([work]);
+      this.#underWay--;
+      if (isDead()) return FOREVER;
+      if (ended.status === 'rejected') throw ended.reason;
+      return ended.value;
     };
     return {
       get: (of) => watch(store.get(of)),
       write: (writes) => watch(store.write(writes)),
       revise: async (refs, rule) => {
         const claims = new ClaimWatch();
-        const reply = await watch(
-          store.revise(refs, (docs, readAt) => {
-            const decided = rule(docs, readAt);
-            claims.see((docs as { health?: ProviderHealthState | null }).health, decided.writes);
-            return decided;
-          }),
-        );
+        const revised = store.revise(refs, (docs, readAt) => {
+          // Whoever dies between the read and the commit leaves nothing.
+          if (isDead()) throw new Error('its process is gone');
+          const decided = rule(docs, readAt);
+          claims.see((docs as { health?: ProviderHealthState | null }).health, decided.writes);
+          return decided;
+        });
+        const noted = revised.then((reply) => {
+          this.#noteState(claims.written());
+          return reply;
+        });
+        const reply = await watch(noted);
         this.#callOf.getStore()?.slots.push(...claims.slots());
-        this.#noteState(claims.written());
         return reply;
       },
     };
@@ -273,10 +278,7 @@ export class Run {
   }
 
   #hear(event: ExecutionEvent): void {
-    if (event.kind === 'store_unavailable') {
-      this.#seen.outages++;
-      if (!this.#isDisturbed) this.#break(`the store failed: ${String(event.error)}`);
-    }
+    if (event.kind === 'store_unavailable') this.#seen.outages++;
     if (event.kind === 'attempts_dropped') this.#break('attempts were dropped');
     if (event.kind !== 'breaker_changed') return;
     const { key, from, to, epoch } = event;

@@ -413,7 +413,7 @@ describe('instances that share one breaker, in any order and by a clock that als
         for (const step of sequence) run(world, step);
         expectRecovery(world);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
     // What makes the rest worth something: all of this has happened.
     for (const event of [

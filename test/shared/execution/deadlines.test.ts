@@ -10,9 +10,15 @@ class WatchedClock implements ExecutionClock {
   readonly manual = new ManualClock(0);
   armed = 0;
   made = 0;
+  #backMs = 0;
 
   nowMs(): number {
-    return this.manual.nowMs();
+    return this.manual.nowMs() - this.#backMs;
+  }
+
+  /** Somebody corrects it. Timers that are armed ring when they would have. */
+  setBack(ms: number): void {
+    this.#backMs += ms;
   }
 
   at(dueMs: number, fire: () => void): { cancel(): void } {
@@ -23,7 +29,7 @@ class WatchedClock implements ExecutionClock {
       if (isArmed) this.armed--;
       isArmed = false;
     };
-    const timer = this.manual.at(dueMs, () => {
+    const timer = this.manual.at(dueMs + this.#backMs, () => {
       disarm();
       fire();
     });
@@ -135,6 +141,25 @@ describe('a deadline', () => {
     ]);
   });
 
+  it('may end what sets off the end of others, and none of the rest is forgotten', async () => {
+    const { clock, deadlines, add } = open();
+    const first = add(1_000);
+    const [next, alsoDue, later] = [add(1_000), add(1_000), add(2_000)];
+    // As a call that ends cancels those that it had made itself.
+    first.onExpire = () => {
+      deadlines.remove(next);
+      deadlines.remove(later);
+    };
+    const last = add(3_000);
+    await clock.manual.advance(5_000);
+    expect([alsoDue, later, last].map(({ expiredAtMs }) => expiredAtMs)).toEqual([
+      [1_000],
+      [],
+      [3_000],
+    ]);
+    expect(clock.armed).toBe(0);
+  });
+
   it('of many in any order holds for exactly those that are still there, to the millisecond', async () => {
     const moves = fc.array(
       fc.oneof(
@@ -214,5 +239,46 @@ describe('the timer', () => {
     }
     // Ten seconds of calls with a budget of ten seconds.
     expect(clock.made).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a clock that is set back', () => {
+  it('leaves each what was left of its time', async () => {
+    const { clock, deadlines, add } = open();
+    await clock.manual.advance(100_000);
+    const [soon, late] = [add(101_000), add(105_000)];
+    clock.setBack(90_000);
+    deadlines.shift(90_000);
+    await clock.manual.advance(999);
+    expect(soon.expiredAtMs).toEqual([]);
+    await clock.manual.advance(1);
+    expect(soon.expiredAtMs).toEqual([11_000]);
+    await clock.manual.advance(4_000);
+    expect(late.expiredAtMs).toEqual([15_000]);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('is noticed by the timer at the latest, which ends what is then over', async () => {
+    const clock = new WatchedClock();
+    const noticed: number[][] = [];
+    const deadlines = new Deadlines(clock, (nowMs, atLeastMs) => {
+      noticed.push([nowMs, atLeastMs]);
+      deadlines.shift(atLeastMs - nowMs);
+    });
+    const ticket = new Ticket(1_000, clock);
+    deadlines.add(ticket);
+    clock.setBack(5_000);
+    await clock.manual.advance(1_000);
+    expect(noticed).toEqual([[-4_000, 1_000]]);
+    expect(ticket.expiredAtMs).toEqual([-4_000]);
+  });
+
+  it('arms no timer where there was none, and leaves one where there was', () => {
+    const { clock, deadlines, add } = open();
+    deadlines.shift(1_000);
+    expect(clock.armed).toBe(0);
+    add(5_000);
+    deadlines.shift(1_000);
+    expect(clock.armed).toBe(1);
   });
 });

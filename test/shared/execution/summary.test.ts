@@ -68,7 +68,7 @@ const summaryOf = (
   quotas: QuotaState[] = [],
   time = at,
 ): HealthSummary => {
-  const summary = healthSummary('acme', states, quotas, time);
+  const summary = healthSummary('acme', states, quotas, [], time);
   expect(HealthSummary.parse(summary)).toEqual(summary);
   return summary;
 };
@@ -248,6 +248,33 @@ describe('the quota of a summary', () => {
         last_success_at: null,
         breaker: { open_until: null, forced: null, not_before: null },
       },
+    ]);
+  });
+});
+
+describe('a breaker over all tenants', () => {
+  const openForAll = (changes: Partial<ProviderHealthState> = {}) =>
+    state({ tenant_id: '*', breaker_state: 'open', ...changes }, { open_until: iso(60_000) });
+  const shown = (own: ProviderHealthState[], forAll: ProviderHealthState[]) =>
+    healthSummary('acme', own, [], forAll, at).providers;
+
+  it('that is open holds for a tenant whose own is closed', () => {
+    expect(shown([state()], [openForAll()])).toMatchObject([
+      { breaker_state: 'open', breaker: { open_until: iso(60_000) } },
+    ]);
+  });
+
+  it('does not hide that the own one is open, and says nothing of providers that are not called', () => {
+    const own = state({ breaker_state: 'open' }, { open_until: iso(90_000) });
+    expect(shown([own], [openForAll()])).toMatchObject([
+      { breaker_state: 'open', breaker: { open_until: iso(90_000) } },
+    ]);
+    expect(shown([], [openForAll()])).toEqual([]);
+  });
+
+  it('is another for another capability', () => {
+    expect(shown([state()], [openForAll({ capability: 'other' })])).toMatchObject([
+      { breaker_state: 'closed' },
     ]);
   });
 });

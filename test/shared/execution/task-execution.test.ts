@@ -453,7 +453,7 @@ describe('reopening', () => {
 
   it.each([
     ['is no longer known', null, /no longer kept/],
-    ['succeeded', ended.succeeded, /succeeded at 2026/],
+    ['succeeded', ended.succeeded, /succeeded on 2026/],
     ['is running', running(null), /running/],
     ['waits', after(failed(later(60))), /next at 2026-03-01T12:01:00/],
   ])('one that %s is a conflict', (_, execution, message) => {

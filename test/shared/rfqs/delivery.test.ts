@@ -20,12 +20,13 @@ const failed = (changes: Partial<Extract<AttemptOutcome, { kind: 'failed' }>> = 
     reason_code: 'timeout',
     message: 'no answer within 10 s',
     http_status: null,
+    attempts: 1,
     retry_at: later(5),
     ...changes,
   }) as const;
-const delivered = { kind: 'delivered', http_status: 204 } as const;
+const delivered = { kind: 'delivered', http_status: 204, attempts: 1 } as const;
 const deferred = (until: Date) =>
-  ({ kind: 'deferred', reason_code: 'circuit_open', message: 'open', until }) as const;
+  ({ kind: 'deferred', attempts: 0, reason_code: 'circuit_open', message: 'open', until }) as const;
 
 const farDeadline = later(30 * 24 * 60 * 60);
 

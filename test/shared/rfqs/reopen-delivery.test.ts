@@ -72,6 +72,7 @@ const failed = (isTriedAgain: boolean) =>
     reason_code: 'timeout',
     message: 'no answer within 10 s',
     http_status: null,
+    attempts: 1,
     retry_at: isTriedAgain ? later(5) : null,
   }) as const;
 
@@ -128,7 +129,11 @@ describe('what follows a reopening', () => {
   const n = Number(tasks?.[0]?.payload['n']);
 
   it('is recorded: a success delivers', () => {
-    const { reply } = attempted(delivery, n, { kind: 'delivered', http_status: 204 });
+    const { reply } = attempted(delivery, n, {
+      kind: 'delivered',
+      http_status: 204,
+      attempts: 1,
+    });
     expect(reply.delivery).toMatchObject({
       attempts: 5,
       progress: { state: 'delivered' },
@@ -162,6 +167,7 @@ describe('what follows a reopening', () => {
   it('that is put off beyond the deadline burns no attempt, and still leaves a letter of its own', () => {
     const putOff = {
       kind: 'deferred',
+      attempts: 0,
       reason_code: 'circuit_open',
       message: 'the circuit is open',
       until: later(7_200),

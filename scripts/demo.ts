@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { playExecutionDemo } from './demo/execution-story.ts';
+import { type ExecutionDemoOptions, playExecutionDemo } from './demo/execution-story.ts';
 import { type Refusals, refusalsIn } from './demo/refusals.ts';
 import { playDemo } from './demo/story.ts';
 
@@ -23,6 +23,9 @@ fails twice and is tried again. The exit code is 0 when everything went as it sh
   --help               show this
 
 The agents listen on this machine's loopback, so a running instance must be on this machine too.`;
+
+/** After a failure: longer than closing takes. */
+const CLOSE_MS_MAX = 3_000;
 
 interface Stage {
   readonly url: string;
@@ -77,17 +80,21 @@ async function run(): Promise<void> {
   process.once('SIGINT', () => stopped.abort());
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopped.signal });
   try {
-    if (!values.execution) await playDemo({ ...stage, pause });
-    else {
-      const { aheadMs } = await playExecutionDemo({ ...stage, pause });
-      if (url)
-        console.log(
-          `The clock of ${url} is ${Math.round(aheadMs / 1_000)} s ahead now, until it is started again: who verifies\nwebhooks refuses those that are dated 5 minutes ahead.`,
-        );
-    }
-  } finally {
-    await stage.close();
+    await (values.execution ? playExecution : playDemo)({ ...stage, pause });
+  } catch (error) {
+    // What went wrong first is what counts.
+    await stage.close().catch(() => {});
+    throw error;
   }
+  await stage.close();
+}
+
+async function playExecution(options: ExecutionDemoOptions): Promise<void> {
+  const { aheadMs } = await playExecutionDemo(options);
+  // Whose instance ends with the demo need not know.
+  if (options.refuseInProcess) return;
+  const ahead = `The clock of ${options.url} is ${Math.round(aheadMs / 1_000)} s ahead now, until it is started again:`;
+  console.log(`${ahead}\nwho verifies webhooks refuses those that are dated 5 minutes ahead.`);
 }
 
 try {
@@ -97,4 +104,6 @@ try {
   const message = error instanceof Error ? error.message : String(error);
   console.error(`\n${isStopped ? 'Stopped.' : message}`);
   process.exitCode = isStopped ? 130 : 1;
+  // Where the instance could not be closed, it would keep the process.
+  setTimeout(() => process.exit(), CLOSE_MS_MAX).unref();
 }

@@ -111,12 +111,13 @@ class Executor implements Execution {
     const lane = this.#laneOf(target, request);
     if (request.context?.signal?.aborted === true)
       return Promise.resolve(this.#cancelled(request, NONE));
-    const refusal = this.#refusalNow(lane, request, nowMs);
-    if (refusal) return Promise.resolve(refusal);
     const pass = this.#passNow(lane, nowMs);
-    return pass === null
+    if (pass !== null)
+      return this.#attempt(lane, target, request, pass, this.#open(lane, request, nowMs), nowMs);
+    const refusal = this.#refusalNow(lane, request, nowMs);
+    return refusal === null
       ? this.#runSlowly(lane, target, request, nowMs)
-      : this.#attempt(lane, target, request, pass, this.#open(lane, request, nowMs), nowMs);
+      : Promise.resolve(refusal);
   }
 
   async flush(): Promise<void> {
@@ -160,7 +161,7 @@ class Executor implements Execution {
   /** The usual case: every breaker is known to be closed, and a unit of quota is at hand. */
   #passNow(lane: Lane, nowMs: number): Pass | null {
     const { breakers, quota } = lane;
-    for (const breaker of breakers) if (!breaker.isReady(nowMs)) return null;
+    for (let i = 0; i < breakers.length; i++) if (!breakers[i]?.isReady(nowMs)) return null;
     let generation = 0;
     if (quota) {
       generation = quota.takeNow(nowMs);
@@ -168,11 +169,7 @@ class Executor implements Execution {
     }
     const last = lane.pass;
     // The same for call after call, until a breaker changes or a window ends.
-    if (
-      last?.generation === generation &&
-      breakers.every((breaker, index) => breaker.permit === last.permits[index])
-    )
-      return last;
+    if (last?.generation === generation && isPassOf(last, breakers)) return last;
     const permits = breakers.map(({ permit }) => permit);
     return (lane.pass = { permits, generation, isProbe: false });
   }
@@ -743,6 +740,11 @@ class Executor implements Execution {
 interface Ids {
   readonly correlationId: string;
   readonly idempotencyKey: string;
+}
+
+function isPassOf({ permits }: Pass, breakers: readonly KeyHealth[]): boolean {
+  for (let i = 0; i < breakers.length; i++) if (breakers[i]?.permit !== permits[i]) return false;
+  return true;
 }
 
 const NONE: readonly Attempt[] = [];

@@ -102,7 +102,7 @@ interface Batch {
   successes: Sample[];
   failures: Sample[];
   lastError: HealthFlush['lastError'];
-  lastSuccessMs: number | null;
+  lastSuccess: Sample | null;
   sinceMs: number;
 }
 
@@ -113,7 +113,7 @@ const newBatch = (): Batch => ({
   successes: [],
   failures: [],
   lastError: null,
-  lastSuccessMs: null,
+  lastSuccess: null,
   sinceMs: Number.POSITIVE_INFINITY,
 });
 
@@ -394,34 +394,35 @@ export class KeyHealth {
     const pending = this.#pending;
     const slot = slotOf(pending, sample.startedAtMs + this.#ports.offset.ms);
     slot.latencies.add(sample.durationMs);
-    const endedMs = sample.startedAtMs + sample.durationMs + this.#ports.offset.ms;
+    if (sample.startedAtMs < pending.sinceMs) pending.sinceMs = sample.startedAtMs;
     if (sample.outcome === 'success') {
       slot.succeeded++;
-      pending.lastSuccessMs = endedMs;
-      pending.successes.push(sample);
-    } else {
-      slot.failed++;
-      if (sample.reasonCode !== null)
-        pending.lastError = { code: sample.reasonCode, atMs: endedMs };
-      pending.failures.push(sample);
+      pending.lastSuccess = sample;
+      if (pending.successes.push(sample) > BACKLOG_MAX) this.#drop(pending.successes);
+      return;
     }
-    if (sample.startedAtMs < pending.sinceMs) pending.sinceMs = sample.startedAtMs;
-    this.#bound();
+    slot.failed++;
+    if (sample.reasonCode !== null)
+      pending.lastError = { code: sample.reasonCode, atMs: this.#endedMs(sample) };
+    if (pending.failures.push(sample) > BACKLOG_MAX) this.#drop(pending.failures);
+  }
+
+  /** By the store's clock. */
+  #endedMs({ startedAtMs, durationMs }: Sample): number {
+    return startedAtMs + durationMs + this.#ports.offset.ms;
   }
 
   /** An attempt that says nothing of the provider, as its caller cancelled it: listed, not counted. */
   list(sample: Sample): void {
-    this.#pending.failures.push(sample);
+    const { failures } = this.#pending;
     this.#pending.sinceMs = Math.min(this.#pending.sinceMs, sample.startedAtMs);
-    this.#bound();
+    if (failures.push(sample) > BACKLOG_MAX) this.#drop(failures);
   }
 
-  #bound(): void {
-    for (const kept of [this.#pending.successes, this.#pending.failures])
-      if (kept.length > BACKLOG_MAX) {
-        kept.splice(0, BACKLOG_MAX / 2);
-        this.#ports.emit({ kind: 'attempts_dropped', key: this.key, count: BACKLOG_MAX / 2 });
-      }
+  /** The older half of what waits for the store. */
+  #drop(kept: Sample[]): void {
+    const count = kept.splice(0, BACKLOG_MAX / 2).length;
+    this.#ports.emit({ kind: 'attempts_dropped', key: this.key, count });
   }
 
   /**
@@ -572,7 +573,7 @@ export class KeyHealth {
         latencies: latencies.toPacked(),
       })),
       lastError: batch.lastError,
-      lastSuccessAtMs: batch.lastSuccessMs,
+      lastSuccessAtMs: batch.lastSuccess && this.#endedMs(batch.lastSuccess),
     };
     const folded = foldFlush(docs.health ?? newHealthState(this.key, readAt), flush, readAt);
     const reply = { before, readAt, instances: instancesOf(folded.doc, readAt) };

@@ -20,7 +20,7 @@ const OPEN_FOR_ALL = [
 export default endpoint('get-provider-health', {
   summary: "Show how a tenant's providers do: breaker, last hour's rates, quota",
   description: 'Reads one health and one quota document for each provider and capability.',
-  query: z.object({
+  query: z.strictObject({
     /** Needed by the operator; an organisation's own when absent. */
     tenant_id: z.string().min(1).max(256).optional(),
   }),

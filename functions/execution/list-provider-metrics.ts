@@ -12,7 +12,7 @@ const Name = z.string().min(1).max(256);
 export default endpoint('list-provider-metrics', {
   summary: 'List attempts to call providers, newest first',
   description:
-    'An attempt shows up once its instance has written it: one that failed at once, one that succeeded within about half a minute of work. A page without attempts but with `next_cursor` set ends a long search; go on with it.',
+    'Successes are stored in packs: a pack comes where its newest attempt belongs. An attempt shows up once its instance has written it: one that failed at once, one that succeeded within about half a minute of work. A page without attempts but with `next_cursor` set ends a long search; go on with it.',
   query: Paging.extend({
     /** Needed by the operator; an organisation's own when absent. */
     tenant_id: Name.optional(),
@@ -24,7 +24,7 @@ export default endpoint('list-provider-metrics', {
     from: GivenTimestamp.optional(),
     /** Before. */
     to: GivenTimestamp.optional(),
-  }),
+  }).strict(),
   reply: z.object({ attempts: z.array(AttemptRow), next_cursor: z.string().nullable() }),
   handle: async (
     { query: { tenant_id, limit, cursor, ...filter } },

@@ -36,6 +36,7 @@ const Task = z.object({
     .object({ reason_code: z.string().nullable(), message: z.string(), at: z.string() })
     .nullable(),
   next_attempt_at: z.string().nullable(),
+  updated_at: z.string(),
   dead_letter_id: z.string().nullable(),
 });
 const Breaker = z.object({

@@ -52,10 +52,10 @@ const REFUSED_TASKS = 5;
 const REFUSED_IN_PROCESS = 1_000;
 /** Calls beyond the quota. */
 const SURPLUS = 3;
+/** Many more would wait for one another on a slow machine, longer than a call may take. */
+const AT_ONCE = 9;
 /** A probe takes so long that it can be seen, and less than the 5 s that a call has. */
 const PROBE_MS = 3_000;
-/** Who is refused while another probes comes again after 5 s. */
-const HALF_OPEN_RETRY_MS = 5_000;
 /** An instance looks a breaker up every 10 s, beside a call; after 30 s without one, before it. */
 const BREAKER_KNOWN_MS = 31_000;
 /** Beyond a time that must have been reached. */
@@ -202,17 +202,21 @@ async function callWhileOpen(
 async function recover(scene: Scene, refused: readonly Task[]): Promise<Recovered> {
   const { api, narrator, tenant } = scene;
   narrator.step('After the cooldown one probe goes through, and its success closes the breaker');
-  const dueMs = latestMs(refused);
-  await forwardTo(scene, dueMs, 'the end of the cooldown');
-  const whileProbing = await untilTogether(scene, 'one call probes', refused, (tasks) =>
-    tasks.every(
-      ({ state, next_attempt_at }) =>
-        state !== 'WAITING' || Date.parse(next_attempt_at ?? '') > dueMs,
-    ),
+  const { open_until } = await api.breaker(tenant);
+  const dueMs = Math.max(latestMs(refused), timeOf(open_until));
+  // A second more, for what the instance's clock and the store's differ.
+  await forwardTo(scene, dueMs + 1_000, 'the end of the cooldown');
+  const isUndecided = ({ state, next_attempt_at }: Task) =>
+    state === 'RUNNING' || (state === 'WAITING' && timeOf(next_attempt_at) <= dueMs);
+  const whileProbing = await untilTogether(
+    scene,
+    'one call probes',
+    refused,
+    (tasks) => tasks.some(isEnded) || tasks.filter(isUndecided).length <= 1,
   );
   const halfOpen = await api.breaker(tenant);
   narrator.tell(`breaker ${halfOpen.breaker_state}: ${statesOf(whileProbing)}`);
-  await forward(scene, PROBE_MS - 1_000, 'the probe takes its time');
+  await forwardTo(scene, answersMs(whileProbing), 'the probe takes its time');
   const closed = await look(
     scene,
     'the probe closes the breaker',
@@ -223,9 +227,14 @@ async function recover(scene: Scene, refused: readonly Task[]): Promise<Recovere
     tasks.every(({ state }) => state !== 'RUNNING'),
   );
   narrator.good(`breaker ${closed.breaker_state}: ${statesOf(afterProbe)}`);
-  await forward(scene, HALF_OPEN_RETRY_MS, 'the others come again');
-  await untilEach(scene, 'they come again', refused, ({ state }) => state !== 'WAITING');
-  await forward(scene, PROBE_MS, 'and take their time');
+  await forwardTo(scene, latestMs(afterProbe.filter(isDeferred)), 'the others come again');
+  const again = await untilEach(
+    scene,
+    'they come again',
+    refused,
+    ({ state }) => state !== 'WAITING',
+  );
+  await forwardTo(scene, answersMs(again), 'and take their time');
   const tasks = await untilEach(scene, 'they succeed', refused, isEnded);
   narrator.good(`all that were refused: ${statesOf(tasks)}`);
   return { halfOpen, whileProbing, closed, afterProbe, tasks };
@@ -243,8 +252,12 @@ async function useUpQuota(scene: Scene): Promise<Exhausted> {
     throw new WentOtherwise([
       'it is not so that the synthetic provider has a quota for each minute',
     ]);
-  const started = await startMany(scene, 'quota', limit + SURPLUS, { mode: 'succeed' });
-  const tasks = await untilEach(scene, 'the calls are settled', started, isSettled);
+  const tasks: Task[] = [];
+  while (tasks.length < limit + SURPLUS) {
+    const count = Math.min(AT_ONCE, limit + SURPLUS - tasks.length);
+    const started = await startMany(scene, 'quota', count, { mode: 'succeed' }, tasks.length);
+    tasks.push(...(await untilEach(scene, 'the calls are settled', started, isSettled)));
+  }
   const answered = tasks.filter(isEnded);
   const refused = tasks.filter(isDeferred);
   const { quota } = await api.health(orgKey);
@@ -344,9 +357,21 @@ const correlationOf = ({ tenant }: Scene, name: string): string => `${tenant}-${
 const start = (scene: Scene, name: string, payload: object, key = name): Promise<Task> =>
   scene.api.start(scene.tenant, { payload, key, correlation: correlationOf(scene, name) });
 
-/** Tasks of one correlation id, started together. */
-const startMany = (scene: Scene, name: string, count: number, payload: object): Promise<Task[]> =>
-  Promise.all(Array.from({ length: count }, (_, i) => start(scene, name, payload, `${name}-${i}`)));
+/**
+ * Tasks of one correlation id, started together.
+ *
+ * @param from tasks of this name that there are already
+ */
+const startMany = (
+  scene: Scene,
+  name: string,
+  count: number,
+  payload: object,
+  from = 0,
+): Promise<Task[]> =>
+  Promise.all(
+    Array.from({ length: count }, (_, i) => start(scene, name, payload, `${name}-${from + i}`)),
+  );
 
 /** Looks again and again until it holds. */
 async function look<T>(
@@ -376,7 +401,7 @@ const untilTogether = (
   tasks: readonly Task[],
   holds: (tasks: readonly Task[]) => boolean,
 ): Promise<Task[]> =>
-  look(scene, what, () => Promise.all(tasks.map((task) => again(scene, task))), holds);
+  look(scene, what, () => Promise.all(tasks.map((task) => readAgain(scene, task))), holds);
 
 /** Until it has held of each, which is not looked at again then. */
 const untilEach = (
@@ -387,21 +412,22 @@ const untilEach = (
 ): Promise<Task[]> => {
   let seen = [...tasks];
   const read = async () => {
-    const looks = seen.map(async (task) => (holds(task) ? task : again(scene, task)));
+    const looks = seen.map(async (task) => (holds(task) ? task : readAgain(scene, task)));
     return (seen = await Promise.all(looks));
   };
   return look(scene, what, read, (read) => read.every(holds));
 };
 
-const again = ({ api }: Scene, { task_execution_id: id }: Task): Promise<Task> => api.task(id);
+const readAgain = ({ api }: Scene, { task_execution_id: id }: Task): Promise<Task> => api.task(id);
 
 const untilEnded = (scene: Scene, { task_execution_id: id }: Task): Promise<Task> =>
   look(scene, 'the call ends', () => scene.api.task(id), isEnded);
 
 const isEnded = ({ state }: Task): boolean => state === 'SUCCEEDED' || state === 'FAILED';
 
-const isDeferred = ({ state, last_failure }: Task): boolean =>
-  state === 'WAITING' && last_failure !== null;
+/** Refused, until a time that is known. One that ran out of time comes again at once. */
+const isDeferred = (task: Task): boolean =>
+  task.state === 'WAITING' && ['circuit_open', 'quota_exhausted'].includes(reasonOf(task));
 
 /** Neither under way nor about to be. */
 const isSettled = (task: Task): boolean => isEnded(task) || isDeferred(task);
@@ -418,14 +444,22 @@ async function forwardTo(scene: Scene, ms: number, why: string): Promise<void> {
 
 /** When the last of them is due. */
 const latestMs = (tasks: readonly Task[]): number =>
-  Math.max(...tasks.map(({ next_attempt_at }) => Date.parse(next_attempt_at ?? '')));
+  Math.max(...tasks.map(({ next_attempt_at }) => timeOf(next_attempt_at)));
+
+/** When the last of those under way has its answer, if they are slow ones. */
+const answersMs = (tasks: readonly Task[]): number =>
+  PROBE_MS +
+  Math.max(
+    ...tasks.filter(({ state }) => state === 'RUNNING').map(({ updated_at }) => timeOf(updated_at)),
+  );
 
 function letterIdOf({ task_execution_id, dead_letter_id }: Task): string {
   if (dead_letter_id !== null) return dead_letter_id;
   throw new WentOtherwise([`${task_execution_id} has left no dead letter`]);
 }
 
-const endMs = (attempt: Attempt | undefined): number => Date.parse(attempt?.created_at ?? '');
+const timeOf = (iso: string | null | undefined): number => Date.parse(iso ?? '');
+const endMs = (attempt: Attempt | undefined): number => timeOf(attempt?.created_at);
 const startMs = (attempt: Attempt): number => endMs(attempt) - attempt.duration_ms;
 
 function tellTask(narrator: Narrator, task: Task): void {

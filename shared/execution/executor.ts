@@ -33,7 +33,7 @@ interface Lane {
   readonly id: string;
   readonly key: ExecutionKey;
   readonly policy: ExecutionPolicy;
-  /** The breakers that must let a call through: the tenant's, and the one over all tenants. */
+  /** The breakers that must let a call through: the tenant's first, then the one over all tenants. */
   readonly breakers: readonly KeyHealth[];
   /** Where its attempts are counted. */
   readonly counts: KeyHealth;
@@ -213,7 +213,7 @@ class Executor implements Execution {
     const first: Promise<unknown>[] = [];
     for (const breaker of lane.breakers)
       if (breaker.isStale(startMs) && !breaker.isHanging(startMs)) {
-        const looking = breaker.sync(startMs);
+        const looking = breaker.lookUp(startMs);
         if (breaker.isUnknown(startMs) || breaker.state !== 'closed') first.push(looking);
         else call.besides(looking);
       }
@@ -308,6 +308,11 @@ class Executor implements Execution {
     if (!isThenable(made))
       return Promise.resolve(this.#succeed(lane, request, pass, call, NONE, nowMs, made as Value));
     const answer = made as PromiseLike<Value>;
+    if (call.ended !== null) {
+      // It was ended while the attempt was being made: nobody waits for that any more.
+      answer.then(undefined, () => undefined);
+      return this.#goOn(lane, target, request, pass, call, nowMs, ENDED);
+    }
     return new Promise((resolve) => {
       call.onEnd = () => resolve(this.#goOn(lane, target, request, pass, call, nowMs, ENDED));
       answer.then(
@@ -422,9 +427,9 @@ class Executor implements Execution {
         notAfterMs: context?.notAfter?.getTime() ?? null,
       });
       if (error.reasonCode === 'rate_limited') {
-        const pauseMs = error.retryAfterMs ?? delayMs(retry, call.attempt, 0.5);
+        const pauseMs = error.retryAfterMs ?? delayMs(retry, 1, 0.5);
         // For this credential alone: other tenants have their own limits.
-        lane.breakers.at(-1)?.pause(nowMs + pauseMs, nowMs);
+        lane.breakers[0]?.pause(nowMs + pauseMs, nowMs);
       }
       const ended: Ended = {
         outcome:
@@ -435,7 +440,7 @@ class Executor implements Execution {
       };
       attempts.push(this.#count(lane, request, call, startedMs, nowMs, ended));
       if (step.kind !== 'wait') {
-        this.#settle(lane, pass, verdictOf(error.reasonCode), nowMs);
+        this.#settle(lane, pass, verdictOf(error.reasonCode), nowMs, error.reasonCode);
         return this.#end(lane, call, nowMs, {
           status: 'failed',
           failure: failureOf(error),
@@ -449,7 +454,7 @@ class Executor implements Execution {
       const refusal = rested ? await this.#refuseNext(lane, request, call, attempts) : null;
       startedMs = this.#clock.nowMs();
       if (!rested || refusal) {
-        this.#settle(lane, pass, verdictOf(error.reasonCode), startedMs);
+        this.#settle(lane, pass, verdictOf(error.reasonCode), startedMs, error.reasonCode);
         const result =
           refusal ??
           (call.isCancelled
@@ -517,10 +522,16 @@ class Executor implements Execution {
     }
   }
 
-  #settle(lane: Lane, { permits }: Pass, verdict: Verdict, nowMs: number): void {
+  #settle(
+    lane: Lane,
+    { permits }: Pass,
+    verdict: Verdict,
+    nowMs: number,
+    reasonCode: ReasonCode | null = null,
+  ): void {
     const { breakers, key } = lane;
     for (let i = 0; i < permits.length; i++)
-      breakers[i]?.settle(permits[i] as Permit, verdict, key.tenantId, nowMs);
+      breakers[i]?.settle(permits[i] as Permit, verdict, key.tenantId, nowMs, reasonCode);
   }
 
   /** What is written before the call returns, as nothing runs after the response. */
@@ -540,11 +551,8 @@ class Executor implements Execution {
   /** Counts of a key that is not called any more go with some other key's call. */
   #oldest(nowMs: number): Promise<unknown> | null {
     if (nowMs < this.#sweepAtMs) return null;
-    const { flush_after_s: flushAfterS } = this.#given().telemetry;
-    this.#sweepAtMs = nowMs + flushAfterS * 1_000;
-    const old = [...this.#healths.values()].filter(
-      (health) => nowMs - health.pendingSinceMs >= flushAfterS * 1_000,
-    );
+    this.#sweepAtMs = nowMs + this.#given().telemetry.flush_after_s * 1_000;
+    const old = [...this.#healths.values()].filter((health) => health.isOverdue(nowMs));
     return old.length === 0 ? null : Promise.all(old.map((health) => health.flush()));
   }
 
@@ -623,11 +631,11 @@ class Executor implements Execution {
     const key = { tenantId: request.tenantId, providerName, capability };
     const id = JSON.stringify([key.tenantId, providerName, capability]);
     let lane = this.#lanes.get(id);
-    if (lane) {
-      if (home) for (const breaker of lane.breakers) breaker.adopt(home.known);
-      // The most recently used stay: a map keeps the order of insertion.
-      this.#lanes.delete(id);
-    } else lane = this.#newLane(id, key, home ?? null);
+    // The most recently used stay: a map keeps the order of insertion.
+    if (lane) this.#lanes.delete(id);
+    else lane = this.#newLane(id, key, home ?? null);
+    // A new lane as well: its breaker may be an old one, known from another tenant's calls.
+    if (home) for (const breaker of lane.breakers) breaker.adopt(home.known);
     this.#lanes.set(id, lane);
     this.#lastTarget = target;
     this.#lastLane = lane;
@@ -647,7 +655,7 @@ class Executor implements Execution {
           ? [this.#healthOf(everyone, home)]
           : key.tenantId === EVERY_TENANT
             ? [this.#healthOf(key, home)]
-            : [this.#overAll(everyone), this.#healthOf(key, home)];
+            : [this.#healthOf(key, home), this.#overAll(everyone)];
     return {
       id,
       key,

@@ -363,7 +363,13 @@ export class KeyHealth {
   }
 
   /** Tells the breaker what came of an execution; `due` then shares what others must know. */
-  settle(permit: Permit, verdict: Verdict, tenantId: string, nowMs: number): void {
+  settle(
+    permit: Permit,
+    verdict: Verdict,
+    tenantId: string,
+    nowMs: number,
+    reasonCode: ReasonCode | null = null,
+  ): void {
     if (permit.probeId === null) {
       if (verdict === 'ignored' || permit.epoch !== this.#breaker.epoch) return;
       if (verdict === 'success' && this.#breaker.consecutiveFailures === 0) {
@@ -375,6 +381,9 @@ export class KeyHealth {
         this.#add({ kind: 'settle', permit: this.#calm, verdict: 'success', tenantId }, nowMs);
     }
     this.#calm = null;
+    // A breaker that counts nothing says all the same what opened it.
+    if (verdict === 'failure' && reasonCode !== null)
+      this.#pending.lastError = { code: reasonCode, atMs: nowMs + this.#ports.offset.ms };
     this.#add({ kind: 'settle', permit, verdict, tenantId }, nowMs);
   }
 
@@ -430,23 +439,31 @@ export class KeyHealth {
    * at once, though an instance writes the document at most once a second; successes in packs.
    */
   due(nowMs: number): Promise<unknown> | null {
+    if (this.#isDue(nowMs)) return this.sync(nowMs);
+    return this.#pending.failures.length > 0 &&
+      nowMs >= this.#quietUntilMs &&
+      !this.isHanging(nowMs)
+      ? this.#writeRows()
+      : null;
+  }
+
+  /** Whether the document is to be written. */
+  #isDue(nowMs: number): boolean {
     const { successes, failures, ops, sinceMs } = this.#pending;
-    if (ops.length + failures.length + successes.length === 0 || nowMs < this.#quietUntilMs)
-      return null;
+    if (ops.length + failures.length + successes.length === 0) return false;
+    if (nowMs < this.#quietUntilMs || this.isHanging(nowMs)) return false;
     const mayWrite = nowMs - this.#wroteAtMs >= this.#writeIntervalMs();
-    if (ops.length + failures.length > 0) {
-      const isTransition =
+    if (ops.length + failures.length > 0)
+      return (
+        mayWrite ||
         this.#breaker.epoch !== this.#base.epoch ||
-        ops.some((op) => op.kind === 'settle' && op.permit.probeId !== null);
-      if (isTransition || mayWrite) return this.sync(nowMs);
-      return failures.length > 0 ? this.#writeRows() : null;
-    }
-    if (
-      successes.length >= this.#ports.telemetry.rows_max &&
-      (mayWrite || successes.length >= BURST_MAX)
-    )
-      return this.sync(nowMs);
-    return nowMs - sinceMs >= this.#flushAfterMs() ? this.sync(nowMs) : null;
+        ops.some((op) => op.kind === 'settle' && op.permit.probeId !== null)
+      );
+    return (
+      (successes.length >= this.#ports.telemetry.rows_max &&
+        (mayWrite || successes.length >= BURST_MAX)) ||
+      nowMs - sinceMs >= this.#flushAfterMs()
+    );
   }
 
   #writeIntervalMs(): number {
@@ -466,6 +483,11 @@ export class KeyHealth {
   /** When the oldest of what is not written was counted. */
   get pendingSinceMs(): number {
     return Math.min(this.#pending.sinceMs, this.#frozen?.sinceMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether what is pending should have been written by now. */
+  isOverdue(nowMs: number): boolean {
+    return nowMs - this.pendingSinceMs >= this.#flushAfterMs();
   }
 
   #flushAfterMs(): number {
@@ -496,10 +518,7 @@ export class KeyHealth {
    * @returns whether the store answered
    */
   sync(nowMs: number): Promise<boolean> {
-    if (!this.#syncing) {
-      this.#askedAtMs = nowMs;
-      return (this.#syncing = this.#exchange(nowMs).finally(() => (this.#syncing = null)));
-    }
+    if (!this.#syncing) return this.#begin(nowMs, false);
     // What came while one is under way goes with the next.
     this.#following ??= this.#syncing.then(() => {
       this.#following = null;
@@ -508,9 +527,20 @@ export class KeyHealth {
     return this.#following;
   }
 
-  async #exchange(nowMs: number): Promise<boolean> {
+  /** Reads what others know; what is pending goes along only if it is due, or was tried before. */
+  lookUp(nowMs: number): Promise<boolean> {
+    if (this.#syncing) return this.#syncing;
+    return this.#begin(nowMs, this.#frozen === null && !this.#isDue(nowMs));
+  }
+
+  #begin(nowMs: number, onlyReads: boolean): Promise<boolean> {
+    this.#askedAtMs = nowMs;
+    return (this.#syncing = this.#exchange(nowMs, onlyReads).finally(() => (this.#syncing = null)));
+  }
+
+  async #exchange(nowMs: number, onlyReads: boolean): Promise<boolean> {
     try {
-      if (this.#frozen !== null || !isEmpty(this.#pending)) await this.#send(nowMs);
+      if (!onlyReads && (this.#frozen !== null || !isEmpty(this.#pending))) await this.#send(nowMs);
       // Where the breaker travels with another document, its readers bring it.
       else if (!this.#home) await this.#read(nowMs);
       this.#retries = 0;

@@ -87,9 +87,29 @@ const QuotaRule = z.strictObject({
 
 /** `configs/execution.yaml`. */
 export const ExecutionSettings = z.strictObject({
-  defaults: z.strictObject({ retry: Retry, breaker: Breaker, timeout_budget_s: positive }),
+  defaults: z.strictObject({
+    retry: Retry.refine(
+      ({ base_delay_s, max_delay_s }) => base_delay_s <= max_delay_s,
+      'max_delay_s must not be less than base_delay_s',
+    ),
+    breaker: Breaker.refine(
+      ({ open_cooldown_s, max_cooldown_s }) => open_cooldown_s <= max_cooldown_s,
+      'max_cooldown_s must not be less than open_cooldown_s',
+    ),
+    timeout_budget_s: positive,
+  }),
   capabilities: z.record(z.string(), Capability),
-  quotas: z.array(QuotaRule),
+  quotas: z
+    .array(QuotaRule)
+    .refine(
+      (rules) =>
+        new Set(
+          rules.map(({ provider, capability, tenant }) =>
+            JSON.stringify([provider, capability, tenant]),
+          ),
+        ).size === rules.length,
+      'must not have two rules for one provider, capability and tenant',
+    ),
   telemetry: z.strictObject({
     /** How old successes may become in memory before the next call writes them. */
     flush_after_s: positive,

@@ -160,7 +160,7 @@ describe('what a function needs', () => {
           entry.section,
           // Scopes are checked in the function: they are nobody's concern who deploys it.
           'callers' in entry
-            ? [...new Set(entry.callers.map((caller: string) => caller.split(':', 1)[0]))].toSorted()
+            ? [...new Set(entry.callers.map((caller: string) => caller.replace(/:.*/, '')))].join()
             : [],
           entry.needs.toSorted(),
         ]),

@@ -18,18 +18,13 @@ import type { Write } from '../../../shared/store/decision.ts';
 import { settingsWith } from '../../shared/execution/support/scripted.ts';
 import type { Answer, Rules, Scenario, Step } from './execution-scenarios.ts';
 
-/** What one instance has of its own. */
-interface Connection {
-  readonly store: Store;
-  readonly kill: () => Promise<void>;
-}
-
-/** Where instances run: a store, its clock, and connections that end when their instance dies. */
+/** Where instances run. */
 export interface World {
   /** The store's time, which is the true one. */
   readonly clock: ExecutionClock;
   readonly pass: (ms: number) => Promise<void>;
-  readonly connect: () => Connection;
+  /** The same one, over as many connections; instances take them in turn. */
+  readonly stores: readonly Store[];
   /** Every time in a scenario and in its settings is multiplied by it. */
   readonly tempo: number;
   /** What passes between two readings of the clock in one turn. */
@@ -127,7 +122,6 @@ export class Run {
   readonly #transitions = new Map<string, { from: string; to: string }>();
   /** By document: since when the breaker has not been closed, as far as was heard. */
   readonly #barred = new Map<string, { epoch: number; sinceMs: number | null }>();
-  readonly #connections: Connection[] = [];
   readonly #startMs: number;
   #isDown = false;
   /** Anything may have gone unheard. */
@@ -168,7 +162,6 @@ export class Run {
     for (const instance of this.#living) await instance.execution.close();
     await this.#rest();
     await this.#checkCounts();
-    await Promise.all(this.#connections.map(({ kill }) => kill()));
     return this.broken;
   }
 
@@ -194,6 +187,8 @@ export class Run {
         return;
       case 'pass': {
         const leftMs = this.#startMs + RUN_MS_MAX - this.#world.clock.nowMs();
+        // To the instances it looks as if the store hung.
+        if (this.#underWay > 0) this.#isDisturbed = true;
         return this.#world.pass(Math.min(leftMs, step.ms * this.#world.tempo));
       }
       case 'rest':
@@ -213,11 +208,10 @@ export class Run {
   }
 
   #start(skewMs: number): Instance {
-    const { clock, connect, random } = this.#world;
-    const connection = connect();
-    const { store } = connection;
-    this.#connections.push(connection);
-    const id = `${this.#name}i${++this.#instances}`;
+    const { clock, stores, random } = this.#world;
+    const nth = ++this.#instances;
+    const store = stores[nth % stores.length] as Store;
+    const id = `${this.#name}i${nth}`;
     const execution = createExecution({
       store: this.#watched(store, () => instance.isDead),
       clock: {
@@ -368,8 +362,10 @@ export class Run {
     this.#seen.dispatched++;
     if (call.controller.signal.aborted)
       this.#break(`case 29: attempt ${call.dispatched} of ${name} came after its cancellation`);
-    if (nowMs >= this.#deadlineMs(call) + this.#world.slackMs)
-      this.#break(`case 30: attempt ${call.dispatched} of ${name} came after its budget`);
+    if (nowMs > this.#deadlineMs(call) + this.#world.slackMs)
+      this.#break(
+        `case 30: attempt ${call.dispatched} of ${name} came ${nowMs - this.#deadlineMs(call)} ms after its budget`,
+      );
     if (call.slots.length > 0 && call.dispatched > 1) this.#break(`probe ${name} was retried`);
     this.#checkQuota(call.tenantId, nowMs);
     this.#checkProbes(call, name);
@@ -417,8 +413,7 @@ export class Run {
       this.#break(`${name} went past a breaker that has long been open`);
   }
 
-  readonly #deadlineMs = ({ startedMs }: Call): number =>
-    startedMs + BUDGET_MS * this.#world.tempo;
+  readonly #deadlineMs = ({ startedMs }: Call): number => startedMs + BUDGET_MS * this.#world.tempo;
 
   readonly #keyOf = (tenantId: string): ExecutionKey => ({
     tenantId,
@@ -640,8 +635,7 @@ class ClaimWatch {
 
   see(before: ProviderHealthState | null | undefined, writes: readonly Write[]): void {
     const write = writes.find(({ ref: of }) => of.collection.path === healthStates.path);
-    this.#written =
-      write && write.kind !== 'remove' ? (write.doc as ProviderHealthState) : null;
+    this.#written = write && write.kind !== 'remove' ? (write.doc as ProviderHealthState) : null;
     this.#found = this.#written ?? before ?? null;
     for (const id of Object.keys(this.#written?.breaker.probes ?? {}))
       if (!(id in (before?.breaker.probes ?? {}))) this.#ids.add(id);

@@ -217,6 +217,23 @@ describe('retries', () => {
     expect(seen?.reason).toMatchObject({ name: 'AbortError' });
   });
 
+  it('case 29: a cancel by the attempt itself ends it, whatever becomes of the attempt', async () => {
+    const bench = openBench();
+    const controller = new AbortController();
+    const provider = new Scripted(bench.instance());
+    await provider.execute(requestFor());
+    provider.script = () => {
+      controller.abort();
+      return new Promise(() => undefined);
+    };
+    const running = provider.execute(requestFor('acme', { signal: controller.signal }));
+    await bench.clock.advance(60_000);
+    expect(await Promise.race([running, Promise.resolve('still running')])).toMatchObject({
+      status: 'cancelled',
+      attempts: [{ outcome: 'failed', reasonCode: null }],
+    });
+  });
+
   it('case 29: a cancel during the wait settles without the clock moving, and calls no more', async () => {
     const bench = openBench();
     const controller = new AbortController();

@@ -171,6 +171,41 @@ describe('successes that come fast', () => {
     await new Scripted(execution).execute(requestFor('globex'));
     expect(rowsOf(bench).map(({ tenant_id }) => tenant_id)).toContain('acme');
   });
+
+  it('are written more rarely the more instances report', async () => {
+    const bench = openBench(settingsWith({ ...once, breaker: { scope: 'none' } }));
+    const { writes } = watched(bench);
+    let provider = new Scripted(bench.instance());
+    for (let instances = 1; instances <= 40; instances++) {
+      const execution = bench.instance();
+      provider = new Scripted(execution);
+      await provider.execute(requestFor());
+      await execution.flush();
+    }
+    // The last one knows of the others: all together write about every one and a half seconds.
+    const before = writes(key);
+    for (let second = 1; second <= 60; second++) {
+      await bench.clock.advance(1_000);
+      await provider.execute(requestFor());
+    }
+    expect(writes(key) - before).toBe(0);
+    await bench.clock.advance(1_000);
+    await provider.execute(requestFor());
+    expect(writes(key) - before).toBe(1);
+  });
+
+  it('of a key that is called now and then are written twice a minute, however often it is looked up', async () => {
+    const bench = openBench(settingsWith(once));
+    const { reads, writes } = watched(bench);
+    const provider = new Scripted(bench.instance());
+    for (let second = 0; second < 600; second++) {
+      await provider.execute(requestFor());
+      await bench.clock.advance(1_000);
+    }
+    expect(reads(key)).toBeGreaterThanOrEqual(30);
+    expect(writes(key)).toBeLessThanOrEqual(20);
+    expect(rowsOf(bench).length).toBeGreaterThanOrEqual(570);
+  });
 });
 
 describe('case 59: what could not be written', () => {
@@ -585,6 +620,19 @@ describe('a breaker that travels on another document', () => {
     expect(bench.store.all<ProviderHealthState>('provider_health_states')).toEqual(
       expect.arrayContaining([expect.objectContaining({ tenant_id: '*' })]),
     );
+  });
+
+  it('is learned from that document by the first call of a tenant, too, where another called before', async () => {
+    const bench = await open();
+    const provider = new Scripted(bench.instance());
+    await provider.execute(await requestOf(bench));
+    await failed(bench, new Scripted(bench.instance()), 5);
+    const calls = provider.calls;
+    expect(await provider.execute(await requestOf(bench, 'globex'))).toMatchObject({
+      status: 'deferred',
+      failure: { reasonCode: 'circuit_open' },
+    });
+    expect(provider.calls).toBe(calls);
   });
 
   it('is reset there by the first success, and left alone by further ones', async () => {

@@ -56,8 +56,8 @@ const SURPLUS = 3;
 const AT_ONCE = 9;
 /** A probe takes so long that it can be seen, and less than the 5 s that a call has. */
 const PROBE_MS = 3_000;
-/** An instance looks a breaker up every 10 s, beside a call; after 30 s without one, before it. */
-const BREAKER_KNOWN_MS = 31_000;
+/** An instance looks a breaker up every 15 s, beside a call; after 45 s without one, before it. */
+const BREAKER_KNOWN_MS = 46_000;
 /** Beyond a time that must have been reached. */
 const MARGIN_MS = 50;
 const MINUTE_MS = 60_000;
@@ -313,7 +313,7 @@ async function interfere(scene: Scene): Promise<Forced> {
   const { key } = await api.breaker(tenant);
   const { forced } = await api.forceOpen(key, reason);
   narrator.tell(`${key}: forced open by ${forced?.by}, "${forced?.reason}"`);
-  await forward(scene, BREAKER_KNOWN_MS, 'an instance goes by what it knew for 30 s at most');
+  await forward(scene, BREAKER_KNOWN_MS, 'an instance goes by what it knew for 45 s at most');
   const listed = await api.openBreakers(tenant);
   const started = await start(scene, 'forced', { mode: 'succeed' });
   const [refused = started] = await untilEach(scene, 'the call is settled', [started], isSettled);

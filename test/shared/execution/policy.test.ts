@@ -205,13 +205,13 @@ describe('configs/execution.yaml', () => {
     expect(of('usage_extract', EVERY_TENANT).breaker.tenantsMin).toBe(2);
   });
 
-  it('looks a breaker up again after ten seconds, and packs up to a hundred successes', () => {
+  it('looks a breaker up again after fifteen seconds, and packs up to a hundred successes', () => {
     expect(executionSettings().telemetry).toEqual({
       flush_after_s: 30,
       rows_max: 100,
       retention_days: 30,
-      snapshot_s: 10,
-      global_snapshot_s: 30,
+      snapshot_s: 15,
+      global_snapshot_s: 60,
     });
   });
 

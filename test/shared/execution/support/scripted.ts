@@ -49,8 +49,8 @@ export const settingsWith = (
     flush_after_s: 30,
     rows_max: 100,
     retention_days: 30,
-    snapshot_s: 10,
-    global_snapshot_s: 30,
+    snapshot_s: 15,
+    global_snapshot_s: 60,
     ...given.telemetry,
   },
 });

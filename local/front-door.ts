@@ -40,7 +40,11 @@ export async function openFrontDoor(
     const candidates = routes.filter((route) => matchPath(route.path, path));
     // Literal segments win over parameters: /v1/providers/search is no provider's id.
     candidates.sort((a, b) => a.path.split('{').length - b.path.split('{').length);
-    const chosen = candidates.find(({ method }) => method === req.method) ?? candidates[0];
+    const [best] = candidates;
+    const chosen =
+      candidates.find(
+        ({ method, path: pattern }) => pattern === best?.path && method === req.method,
+      ) ?? best;
     if (chosen) return hand(chosen.name, req, res);
     if (req.method === 'GET' && path === '/')
       return sendJson(res, 200, { name: 'Purvey', functions: routes.length, docs: 'README.md' });

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 
-import { AppError } from '../../shared/errors.ts';
 import { keyHash, newId, newKey } from '../../shared/ids.ts';
 import { CpaStatus } from '../../shared/providers/cpa.ts';
 import { EndpointProbe } from '../../shared/providers/endpoint-probe.ts';
 import { register, registerRefs } from '../../shared/providers/register.ts';
 import { ProviderStatus, RegisterProvider } from '../../shared/providers/schema.ts';
 import { TrustTier } from '../../shared/providers/tier.ts';
+import { requireAccessible } from '../../shared/runtime/accessible.ts';
 import { endpoint } from '../../shared/runtime/endpoint.ts';
 import { withheldNotice } from '../../shared/runtime/idempotency.ts';
-import { takePermit } from '../../shared/runtime/rate-limit.ts';
 import { knownMetrics, providerRegistry } from '../../shared/runtime/settings.ts';
 
 const Registration = z.object({
@@ -36,13 +35,6 @@ export default endpoint('register-provider', {
   errors: ['endpoint_not_accessible', 'name_taken'],
   handle: async ({ body }, context) => {
     const { caller, config, store, randomBytes } = context;
-    // A probe of a host of the caller's choice: whatever key came along, it is limited.
-    if (caller.kind !== 'operator') {
-      const { per_host: perHost, window_s: windowS } = config.limits.registration;
-      const { host } = new URL(body.endpoint);
-      if (perHost !== undefined)
-        await takePermit(context, `registration-host:${host}`, perHost, windowS);
-    }
     const apiKey = newKey('provider_key', randomBytes(32));
     const apiSecret = newKey('provider_secret', randomBytes(32));
     const command = context.command({
@@ -57,16 +49,7 @@ export default endpoint('register-provider', {
       allow_insecure_endpoints: config.allow_insecure_endpoints,
     });
     const endpointProbe = new EndpointProbe(command.provider_id, context);
-    const probe = await endpointProbe.probe(body.endpoint);
-    if (probe.status !== 'succeeded') {
-      const { reasonCode, message } = probe.failure;
-      const reason = reasonCode === 'timeout' ? 'it did not answer in time' : message;
-      throw new AppError(
-        'endpoint_not_accessible',
-        `Endpoint not accessible: ${reason}. It must answer GET within ${endpointProbe.budgetS} s with a status below 500.`,
-        { details: [{ field: 'body.endpoint', reason }] },
-      );
-    }
+    await requireAccessible(context, endpointProbe, body.endpoint);
     const { reply, replayed } = await store.apply(command, registerRefs(command), register);
     const { warnings, keys, ...registered } = reply;
     return {

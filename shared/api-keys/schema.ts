@@ -31,4 +31,6 @@ const ApiSecret = z.object({
   created_at: Timestamp,
   version: z.int().positive(),
 });
+export type ApiSecret = z.infer<typeof ApiSecret>;
+
 export const apiSecrets = collection('api_secrets', ApiSecret);

@@ -187,6 +187,7 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
       const last = docs.length === limit ? docs.at(-1) : undefined;
       return {
         docs: docs.map((snapshot) => decode(query.collection, snapshot.ref.path, snapshot.data())),
+        ids: docs.map(({ id }) => id),
         nextCursor: last
           ? cursorOf(orderBy ? [last.get(orderBy.field), last.id] : [last.id])
           : null,
@@ -195,7 +196,8 @@ export function createStore(clients: Clients, effects: Effects, log: Log): Googl
 
     async count(query) {
       const built = await firestoreQuery(query);
-      return (await reached(built.count().get())).data().count;
+      const counted = query.upTo === undefined ? built : built.limit(query.upTo);
+      return (await reached(counted.count().get())).data().count;
     },
 
     async apply(command, refs, rule) {

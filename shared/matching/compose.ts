@@ -65,6 +65,35 @@ export const withSubscriptions = (
   version: match.version + 1,
 });
 
+/**
+ * The match document with its provider's new bid_webhook, which is where subscriptions without a webhook
+ * of their own deliver to; `withProvider` completes it.
+ *
+ * @param ownWebhooks the webhook of its own, or null, by the id of each active subscription
+ * @throws {AppError} `conflict` when a subscription would deliver nowhere or is not among `ownWebhooks`,
+ *   or the addresses are too long
+ */
+export function withBidWebhook(
+  match: Match,
+  bidWebhook: string | null,
+  ownWebhooks: ReadonlyMap<string, string | null>,
+): Match {
+  const subscriptions = match.subscriptions.map((subscription) => {
+    if (subscription.delivery_method !== 'webhook') return subscription;
+    const own = ownWebhooks.get(subscription.subscription_id);
+    if (own === undefined)
+      throw new AppError('conflict', 'A subscription was added just now; repeat the request.');
+    if (own === null && bidWebhook === null)
+      throw new AppError(
+        'conflict',
+        `The subscription ${subscription.subscription_id} delivers to bid_webhook. Give another address, or cancel it first.`,
+      );
+    return { ...subscription, webhook_url: own ?? bidWebhook };
+  });
+  assertAffordable(subscriptions);
+  return { ...match, subscriptions };
+}
+
 /** Counts what is stored and tried for every request, repetitions included: they cost as much. */
 function assertAffordable(subscriptions: readonly CompactSubscription[]): void {
   if (subscriptions.length > MAX_SUBSCRIPTIONS)

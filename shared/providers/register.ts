@@ -8,6 +8,7 @@ import { newCpaProfile, withPriorities } from './cpa-profile.ts';
 import { nameId } from './name.ts';
 import { apiKeys, apiSecrets } from '../api-keys/schema.ts';
 import { type Provider, type RegisterProvider, providerNames, providers } from './schema.ts';
+import { searchTerms } from './search-terms.ts';
 import { requireHttps } from './url.ts';
 
 export interface RegisterCommand extends Command {
@@ -125,6 +126,7 @@ function newProvider(command: RegisterCommand): { provider: Provider; warnings: 
     declared && registry.cpa.enabled ? newCpaProfile(declared, registry, known_metrics) : null;
   const ignored =
     declared && !cpa ? ['cpa_preferences were ignored: CPA is switched off here.'] : [];
+  const capabilities = [...new Set(request.capabilities)];
   return {
     provider: {
       provider_id: command.provider_id,
@@ -132,7 +134,8 @@ function newProvider(command: RegisterCommand): { provider: Provider; warnings: 
       description: request.description,
       endpoint: request.endpoint,
       bid_webhook: request.bid_webhook ?? null,
-      capabilities: [...new Set(request.capabilities)],
+      capabilities,
+      terms: searchTerms({ ...request, capabilities }),
       contact_email: request.contact_email ?? null,
       metadata: request.metadata,
       status: 'PENDING_VERIFICATION',

@@ -45,6 +45,7 @@ export const PublicProvider = Summary.extend({
 
 /** What the provider itself and the operator see beside that. */
 export const OwnedProvider = PublicProvider.extend({
+  status_reason: z.string().nullable(),
   bid_webhook: z.string().nullable(),
   contact_email: z.string().nullable(),
   metadata: Metadata,

@@ -32,9 +32,13 @@ export function verify(
   const { verification_type, verified, notes } = command.request;
   const at = command.at.toISOString();
   const proves = verified && verification_type !== 'compliance';
+  const activates = proves && provider.status === 'PENDING_VERIFICATION';
+  const { status_reason: reason, ...kept } = provider;
   const next: Provider = {
-    ...provider,
-    status: proves && provider.status === 'PENDING_VERIFICATION' ? 'ACTIVE' : provider.status,
+    ...kept,
+    status: activates ? 'ACTIVE' : provider.status,
+    // An operator's reason goes with the status that it explained.
+    ...(!activates && reason !== undefined && { status_reason: reason }),
     verifications: {
       ...provider.verifications,
       [verification_type]: { verified, notes: notes ?? null, checked_at: at },

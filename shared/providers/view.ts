@@ -35,6 +35,7 @@ export const publicView = <View>(provider: Provider, facts: ProviderFacts<View>)
 /** GET /v1/providers/{id} for the provider itself and the operator. */
 export const ownerView = <View>(provider: Provider, facts: ProviderFacts<View>) => ({
   ...shared(provider, facts),
+  status_reason: provider.status_reason ?? null,
   bid_webhook: provider.bid_webhook,
   contact_email: provider.contact_email,
   metadata: provider.metadata,

@@ -39,8 +39,10 @@ export interface Query<Doc> {
   readonly afterId?: string | undefined;
 }
 
-interface Page<Doc> {
+export interface Page<Doc> {
   readonly docs: readonly Doc[];
+  /** Of `docs`, in the same order. */
+  readonly ids: readonly string[];
   readonly nextCursor: string | null;
 }
 
@@ -51,8 +53,10 @@ export interface Store {
   /** Reads all of `refs` in one round trip. */
   getAll<R extends Refs>(refs: R): Promise<Docs<R>>;
   query<Doc>(query: Query<Doc>): Promise<Page<Doc>>;
-  /** Counts matches on the server: one read per 1,000. */
-  count<Doc>(query: Pick<Query<Doc>, 'collection' | 'parents' | 'where'>): Promise<number>;
+  /** Counts matches on the server: one read per 1,000. Counts no further than `upTo`. */
+  count<Doc>(
+    query: Pick<Query<Doc>, 'collection' | 'parents' | 'where'> & { readonly upTo?: number },
+  ): Promise<number>;
   /**
    * Runs `rule` over the documents of `refs` and commits what it decides, exactly once per command
    * id. Events and tasks are handed on before this resolves, or by the relay if that fails.

@@ -166,7 +166,7 @@ describe('what a function needs', () => {
         ]),
       ),
     );
-    expect(accounts.size).toBeLessThanOrEqual(20);
+    expect(accounts.size).toBeLessThanOrEqual(24);
   });
 
   it('is room for its concurrent requests: 1 vCPU, and no more instances than its queue feeds', () => {

@@ -11,7 +11,7 @@ import { type Rules, type Scenario, type Step, scenarios } from './support/execu
 import { type Ground, openGround } from './support/ground.ts';
 
 /** Scenarios of each kind. */
-const RUNS = Number(process.env['EXECUTION_RUNS'] ?? 40);
+const RUNS = Number(process.env['EXECUTION_RUNS'] ?? 25);
 /** To repeat one: both are printed when it fails; with a path it is made smaller, as far as it repeats. */
 const SEED = Number(process.env['EXECUTION_SEED'] ?? 20_261_122);
 const PATH = process.env['EXECUTION_PATH'];
@@ -26,6 +26,7 @@ beforeAll(async () => {
     clock: ground.clock,
     pass: (ms) => ground.clock.advance(ms),
     stores: Array.from({ length: CONNECTIONS }, () => ground.instance().store),
+    work: new Set(),
     tempo: 1,
     slackMs: 0,
     window: 'minute',
@@ -33,7 +34,10 @@ beforeAll(async () => {
   };
 });
 afterEach(() => ground.cloud.faults.clear());
-afterAll(() => ground.close());
+afterAll(async () => {
+  await Promise.allSettled(world.work);
+  await ground.close();
+});
 
 const codes = ['ABORTED', 'UNAVAILABLE', 'DEADLINE_EXCEEDED'] as const;
 const FAILURES = codes.map((code): FaultAction => ({ kind: 'fail', code }));
@@ -70,13 +74,23 @@ async function hold(of: fc.Arbitrary<Scenario>, faultRate: number): Promise<Seen
 const limits = [null, null, 2, 5, 12, 40];
 const skewsMs = [0, 0, 0, -5_000, 5_000];
 
+/** What a run has to have in it, lest it prove nothing. */
+const WHAT = [
+  'probes',
+  'opened',
+  'closed',
+  'refusedByBreaker',
+  'refusedByQuota',
+  'cancelled',
+  'killed',
+] as const;
+
 describe('instances that share breakers, quotas and counts', () => {
   it(
     'case 05, 12, 16, 18, 37, 59: keep every promise, however calls, cancellations and deaths interleave',
     async () => {
-      const { outages: _, ...seen } = await hold(scenarios(limits, skewsMs), 0);
-      for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(0);
-      expect(seen.probesAtOnce).toBeGreaterThan(1);
+      const seen = await hold(scenarios(limits, skewsMs), 0);
+      for (const what of WHAT) expect(seen[what], what).toBeGreaterThan(0);
     },
     TIMEOUT_MS,
   );
@@ -85,9 +99,33 @@ describe('instances that share breakers, quotas and counts', () => {
     'case 05, 12, 20, 37, 38, 59: keep them while calls of the store fail, and answers are lost',
     async () => {
       const seen = await hold(scenarios(limits, skewsMs), 0.15);
-      for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(0);
+      for (const what of WHAT) expect(seen[what], what).toBeGreaterThan(0);
     },
     TIMEOUT_MS,
+  );
+
+  it.each([1, 2, 3])(
+    'case 05, 12: probe with %i calls at once, whoever comes when the cooldown ends, and dies at it',
+    async (halfOpenMaxCalls) => {
+      const seen = nothingSeen();
+      const rules = { ...RULES, halfOpenMaxCalls, limit: null };
+      const run = new Run(world, { rules, skewsMs: [0, 0, 0, 0, 0, 0] }, seen, false);
+      const probes = [0, 1, 2, 3, 4, 5].map((instance): [Step, number] => [
+        { do: 'call', instance, tenant: 0, answers: [{ kind: 'slow', ms: 4_000, fails: false }] },
+        0,
+      ]);
+      await run.play([
+        call(failing),
+        call(failing),
+        rest,
+        [{ do: 'pass', ms: 10_000 }, 0],
+        ...probes,
+        rest,
+      ]);
+      expect(seen).toMatchObject({ probes: halfOpenMaxCalls, probesAtOnce: halfOpenMaxCalls });
+      for (let instance = 0; instance < 6; instance++) run.kill(instance);
+      expect(await run.end()).toEqual([]);
+    },
   );
 });
 
@@ -125,29 +163,47 @@ const RULES: Rules = {
 };
 
 describe('the life of an instance', () => {
+  const newRun = (seen: Seen) => new Run(world, { rules: RULES, skewsMs: [0] }, seen, true);
+
   it(
-    'case 12, 16, 38, 59: breaks no promise, whichever of its calls fails, is not answered or is its last',
+    'case 12, 16, 38, 59: breaks no promise, whichever of its calls fails or is its last',
     async () => {
       const seen = nothingSeen();
       const { calls } = await everyFault(({ run }: { run: Run }) => run.play(LIFE), {
-        open: async () => {
-          const run = new Run(world, { rules: RULES, skewsMs: [0] }, seen, true);
-          return { run, faults: ground.cloud.faults };
-        },
-        actions: [
-          ...DISTURBANCES,
-          { kind: 'fail', code: 'DEADLINE_EXCEEDED' },
-          { kind: 'lose-acknowledgement', code: 'DEADLINE_EXCEEDED' },
-        ],
+        open: async () => ({ run: newRun(seen), faults: ground.cloud.faults }),
+        actions: DISTURBANCES.filter(({ kind }) => kind !== 'lose-acknowledgement'),
         recover: async ({ run }) => run.kill(0),
         check: async ({ run }) => {
-          // Locks of the dead, and of reads whose answer was lost, end by themselves after a minute.
+          // The locks of the dead end by themselves after a minute.
           ground.cloud.firestore.endTransactions();
           expect(await run.end()).toEqual([]);
         },
       });
       expect(calls).toBeGreaterThan(10);
       expect(seen.probes).toBeGreaterThan(calls);
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each(codes)(
+    'case 16, 39, 59: breaks no promise, whichever of its commits is applied and answered %s',
+    async (code) => {
+      const seen = nothingSeen();
+      let isStruck = true;
+      for (let after = 0; isStruck; after++) {
+        isStruck = false;
+        const run = newRun(seen);
+        ground.cloud.faults.inject({
+          rpc: 'Commit',
+          after,
+          action: { kind: 'lose-acknowledgement', code },
+          onStrike: () => (isStruck = true),
+        });
+        await run.play(LIFE);
+        ground.cloud.faults.clear();
+        expect(await run.end(), `commit ${after}`).toEqual([]);
+      }
+      expect(seen.probes).toBeGreaterThan(10);
     },
     TIMEOUT_MS,
   );

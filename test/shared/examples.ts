@@ -34,6 +34,7 @@ export const aProvider = (changes: Partial<Provider> = {}): Provider => ({
   endpoint: 'https://agent.expedia.com/a2a',
   bid_webhook: 'https://agent.expedia.com/aex/work',
   capabilities: ['travel.booking'],
+  terms: [],
   contact_email: 'agents@expedia.com',
   metadata: { company: 'Expedia Group' },
   status: 'ACTIVE',

@@ -125,6 +125,7 @@ describe('showing a provider', () => {
         penalty_buffer_percentage: 10,
         certification_date: null,
       },
+      status_reason: null,
       bid_webhook: `${agent.url}/bid-hook`,
       contact_email: 'agents@expedia.example',
       metadata: { plan: 'internal' },

@@ -15,8 +15,8 @@ let purvey: TestPurvey;
 let agent: Awaited<ReturnType<typeof startAgent>>;
 const active: string[] = [];
 
-const namesIn = async (query: string): Promise<string[]> => {
-  const body = await ok(purvey.call('GET', `/v1/providers?${query}`));
+const namesIn = async (query: string, as?: 'operator'): Promise<string[]> => {
+  const body = await ok(purvey.call('GET', `/v1/providers?${query}`, { as }));
   return body.providers.map(({ name }: { name: string }) => name).toSorted();
 };
 
@@ -80,8 +80,16 @@ describe('listing providers', () => {
     expect(await namesIn('capability=travel.booking')).toEqual(['Cruises', 'Flights']);
     expect(await namesIn('capability=travel.search')).toEqual(['Flights']);
     expect(await namesIn('capability=legal')).toEqual([]);
-    expect(await namesIn('status=PENDING_VERIFICATION')).toEqual(['Newcomer']);
-    expect(await namesIn('status=SUSPENDED&capability=travel.booking')).toEqual([]);
+    expect(await namesIn('status=PENDING_VERIFICATION', 'operator')).toEqual(['Newcomer']);
+    expect(await namesIn('status=SUSPENDED&capability=travel.booking', 'operator')).toEqual([]);
+  });
+
+  test('shows providers that are not ACTIVE to the operator alone: 403', async () => {
+    for (const status of ['PENDING_VERIFICATION', 'SUSPENDED', 'INACTIVE'])
+      expect(await refused(purvey, ['GET', `/v1/providers?status=${status}`])).toMatchObject({
+        code: 'forbidden',
+        message: expect.stringContaining('leave status out'),
+      });
   });
 
   test('pages through all of them, each once, with one total', async () => {

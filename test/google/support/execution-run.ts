@@ -25,6 +25,8 @@ export interface World {
   readonly pass: (ms: number) => Promise<void>;
   /** The same one, over as many connections; instances take them in turn. */
   readonly stores: readonly Store[];
+  /** What the store is still at, for the dead as well: to be awaited before its connections end. */
+  readonly work: Set<Promise<unknown>>;
   /** Every time in a scenario and in its settings is multiplied by it. */
   readonly tempo: number;
   /** What passes between two readings of the clock in one turn. */
@@ -90,6 +92,8 @@ interface Instance {
   readonly execution: Execution;
   readonly provider: Provider;
   readonly skewMs: number;
+  /** Calls of the store that are not answered yet. */
+  underWay: number;
   isDead: boolean;
 }
 
@@ -124,10 +128,11 @@ export class Run {
   readonly #barred = new Map<string, { epoch: number; sinceMs: number | null }>();
   readonly #startMs: number;
   #isDown = false;
+  #isOver = false;
   /** Anything may have gone unheard. */
   #isDisturbed: boolean;
   #instances = 0;
-  #underWay = 0;
+  #answered = Promise.withResolvers<void>();
 
   /** @param disturbed whether calls of the store may fail */
   constructor(
@@ -147,6 +152,7 @@ export class Run {
 
   async play(steps: Scenario['steps']): Promise<void> {
     for (const [step, turns] of steps) {
+      if (this.#isOver) return;
       await this.#do(step);
       for (let turn = 0; turn < turns; turn++) await nextTurn();
     }
@@ -154,6 +160,7 @@ export class Run {
 
   /** The end: the provider is well, nobody disturbs, and what was promised is looked at. */
   async end(): Promise<readonly string[]> {
+    this.#isOver = true;
     this.#isDown = false;
     await this.#untilSettled(this.#calls);
     for (const call of this.#calls) this.#checkResult(call);
@@ -169,6 +176,7 @@ export class Run {
     const at = index % this.#living.length;
     const dying = this.#living[at] as Instance;
     dying.isDead = true;
+    this.#goOn();
     this.#seen.killed++;
     this.#living[at] = this.#start(dying.skewMs);
   }
@@ -188,7 +196,7 @@ export class Run {
       case 'pass': {
         const leftMs = this.#startMs + RUN_MS_MAX - this.#world.clock.nowMs();
         // To the instances it looks as if the store hung.
-        if (this.#underWay > 0) this.#isDisturbed = true;
+        if (this.#isBusy()) this.#isDisturbed = true;
         return this.#world.pass(Math.min(leftMs, step.ms * this.#world.tempo));
       }
       case 'rest':
@@ -213,7 +221,7 @@ export class Run {
     const store = stores[nth % stores.length] as Store;
     const id = `${this.#name}i${nth}`;
     const execution = createExecution({
-      store: this.#watched(store, () => instance.isDead),
+      store: this.#watched(store, () => instance),
       clock: {
         nowMs: () => clock.nowMs() + skewMs,
         at: (dueMs, fire) => clock.at(dueMs - skewMs, fire),
@@ -224,28 +232,40 @@ export class Run {
       onEvent: (event) => this.#hear(event),
     });
     const provider = new Provider(execution, this.#name, (call) => this.#serve(call));
-    const instance: Instance = { id, store, execution, provider, skewMs, isDead: false };
+    const instance: Instance = {
+      id,
+      store,
+      execution,
+      provider,
+      skewMs,
+      underWay: 0,
+      isDead: false,
+    };
     return instance;
   }
 
   /** The store as an instance has it: what is under way is known, and the dead hear nothing. */
-  #watched(store: Store, isDead: () => boolean): ExecutionStore {
+  #watched(store: Store, of: () => Instance): ExecutionStore {
     const watch = async <T>(work: Promise<T>): Promise<T> => {
-      this.#underWay++;
+      const instance = of();
+      instance.underWay++;
+      this.#world.work.add(work);
       const [ended] = await Promise.allSettled([work]);
-      this.#underWay--;
-      if (isDead()) return FOREVER;
+      this.#world.work.delete(work);
+      instance.underWay--;
+      this.#goOn();
+      if (instance.isDead) return FOREVER;
       if (ended.status === 'rejected') throw ended.reason;
       return ended.value;
     };
     return {
-      get: (of) => watch(store.get(of)),
+      get: (place) => watch(store.get(place)),
       write: (writes) => watch(store.write(writes)),
       revise: async (refs, rule) => {
         const claims = new ClaimWatch();
         const revised = store.revise(refs, (docs, readAt) => {
           // Whoever dies between the read and the commit leaves nothing.
-          if (isDead()) throw new Error('its process is gone');
+          if (of().isDead) throw new Error('its process is gone');
           const decided = rule(docs, readAt);
           claims.see((docs as { health?: ProviderHealthState | null }).health, decided.writes);
           return decided;
@@ -540,8 +560,21 @@ export class Run {
   async #rest(): Promise<void> {
     for (let quiet = 0; quiet < 4; quiet++) {
       await nextTurn();
-      if (this.#underWay > 0) quiet = 0;
+      while (this.#isBusy()) {
+        await this.#answered.promise;
+        quiet = 0;
+      }
     }
+  }
+
+  /** Whoever waits for an answer looks again. */
+  #goOn(): void {
+    this.#answered.resolve();
+    this.#answered = Promise.withResolvers();
+  }
+
+  #isBusy(): boolean {
+    return this.#living.some(({ underWay }) => underWay > 0);
   }
 
   #break(what: string): void {

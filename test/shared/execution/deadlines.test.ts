@@ -192,6 +192,38 @@ describe('a deadline', () => {
       { numRuns: 60 },
     );
   });
+
+  it('of many holds for exactly those that are left, whatever the ends of some do to others', async () => {
+    const plans = fc.array(
+      fc.record({
+        deadlineMs: fc.integer({ min: 1, max: 20 }),
+        // Of the others, by their places.
+        ends: fc.array(fc.nat({ max: 19 }), { maxLength: 4 }),
+      }),
+      { minLength: 2, maxLength: 20 },
+    );
+    await fc.assert(
+      fc.asyncProperty(plans, async (plan) => {
+        const { clock, deadlines, add } = open();
+        const tickets = plan.map(({ deadlineMs }) => add(deadlineMs));
+        const ended = new Set<Ticket>();
+        for (const [index, ticket] of tickets.entries())
+          ticket.onExpire = () => {
+            for (const place of plan[index]?.ends ?? []) {
+              const other = tickets[place];
+              // Of those that are due together, each is told.
+              if (!other || other.deadlineMs <= ticket.deadlineMs) continue;
+              deadlines.remove(other);
+              ended.add(other);
+            }
+          };
+        await clock.manual.advance(100);
+        for (const ticket of tickets)
+          expect(ticket.expiredAtMs).toEqual(ended.has(ticket) ? [] : [ticket.deadlineMs]);
+        expect(clock.armed).toBe(0);
+      }),
+    );
+  });
 });
 
 describe('the timer', () => {

@@ -57,6 +57,12 @@ describe('verifying a provider', () => {
     expect(decision.events).toEqual([]);
   });
 
+  it('ends the reason of the status that it ends, and no other', () => {
+    const reason = { status_reason: 'moved house' };
+    expect(verified({ ...waiting, ...reason }).reply).not.toHaveProperty('status_reason');
+    expect(verified({ status: 'SUSPENDED', ...reason }).reply).toMatchObject(reason);
+  });
+
   it('does not lift a suspension', () => {
     expect(verified({ status: 'SUSPENDED' }).reply.status).toBe('SUSPENDED');
   });

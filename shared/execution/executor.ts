@@ -356,9 +356,7 @@ class Executor implements Execution {
     call: RunningCall<Payload>,
   ): ProviderExecutionResult<never> | Promise<ProviderExecutionResult<never>> {
     const nowMs = this.#clock.nowMs();
-    const result = call.isCancelled
-      ? this.#cancelled(request, NONE, call)
-      : this.#outOfTime(request, NONE, nowMs, call);
+    const result = this.#endedEarly(request, NONE, nowMs, call);
     return this.#end(lane, call, nowMs, result);
   }
 
@@ -450,16 +448,17 @@ class Executor implements Execution {
           attempts,
         });
       }
-      const rested = await call.pause(step.ms);
-      const refusal = rested ? await this.#refuseNext(lane, request, call, attempts) : null;
+      const leave = (await call.pause(step.ms))
+        ? await this.#leaveToRetry(lane, request, call, attempts)
+        : null;
       startedMs = this.#clock.nowMs();
-      if (!rested || refusal) {
+      if (typeof leave !== 'number' || call.ended !== null) {
+        if (typeof leave === 'number' && leave > 0) lane.quota?.giveBack(leave);
         this.#settle(lane, pass, verdictOf(error.reasonCode), startedMs, error.reasonCode);
         const result =
-          refusal ??
-          (call.isCancelled
-            ? this.#cancelled(request, attempts, call)
-            : this.#outOfTime(request, attempts, startedMs, call));
+          typeof leave === 'object' && leave !== null
+            ? leave
+            : this.#endedEarly(request, attempts, startedMs, call);
         return this.#end(lane, call, startedMs, result);
       }
       call.attempt++;
@@ -476,13 +475,16 @@ class Executor implements Execution {
     }
   }
 
-  /** Asked before every further attempt: whether other calls' failures have opened the breaker. */
-  async #refuseNext<Payload>(
+  /**
+   * Asked before every further attempt: whether other calls' failures have opened the breaker, and for a
+   * unit of quota, which it answers by its generation.
+   */
+  async #leaveToRetry<Payload>(
     lane: Lane,
     request: ExecutionRequest<Payload>,
     call: RunningCall<Payload>,
     attempts: readonly Attempt[],
-  ): Promise<ProviderExecutionResult<never> | null> {
+  ): Promise<ProviderExecutionResult<never> | number> {
     let nowMs = this.#clock.nowMs();
     for (const breaker of lane.breakers) {
       let admission = breaker.admission(nowMs);
@@ -507,16 +509,13 @@ class Executor implements Execution {
     try {
       const unit = await call.race(taking);
       return typeof unit === 'number'
-        ? null
+        ? unit
         : this.#deferred(request, attempts, unit.why, new Date(unit.retryAtMs), call);
     } catch {
       void taking.then((late) => {
         if (typeof late === 'number' && late > 0) lane.quota?.giveBack(late);
       });
-      const endMs = this.#clock.nowMs();
-      return call.isCancelled
-        ? this.#cancelled(request, attempts, call)
-        : this.#outOfTime(request, attempts, endMs, call);
+      return this.#endedEarly(request, attempts, this.#clock.nowMs(), call);
     } finally {
       call.onEnd = null;
     }
@@ -597,6 +596,17 @@ class Executor implements Execution {
   ): ProviderExecutionResult<never> {
     const { correlationId, idempotencyKey } = ids;
     return { status: 'cancelled', failure: CANCELLED, correlationId, idempotencyKey, attempts };
+  }
+
+  #endedEarly<Payload>(
+    request: ExecutionRequest<Payload>,
+    attempts: readonly Attempt[],
+    nowMs: number,
+    call: RunningCall<Payload>,
+  ): ProviderExecutionResult<never> {
+    return call.isCancelled
+      ? this.#cancelled(request, attempts, call)
+      : this.#outOfTime(request, attempts, nowMs, call);
   }
 
   #outOfTime<Payload>(

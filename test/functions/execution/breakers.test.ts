@@ -32,7 +32,7 @@ import {
 const path = '/internal/v1/breakers';
 const capability = 'usage_extract';
 /** Longer than any instance goes by what it knows of a breaker. */
-const STALE_MS = 100_000;
+const STALE_MS = 181_000;
 
 let purvey: TestPurvey;
 

@@ -483,7 +483,7 @@ export class Run {
       if (result.status === 'succeeded') {
         const docs = await Promise.all(keys.map((key) => instance.store.get(key)));
         if (docs.every((doc) => (doc?.breaker_state ?? 'closed') === 'closed')) return;
-        await pass(1_000 * tempo);
+        await pass(5_000 * tempo);
         continue;
       }
       if ('failure' in result && result.failure.reasonCode === 'quota_exhausted') {

@@ -263,6 +263,8 @@ class Executor implements Execution {
     void taking.then((late) => {
       if (late.granted) quota.giveBack(late.generation);
     });
+    // A store that hangs is an outage too, and there it may be better to serve.
+    if (lane.policy.quota?.outage === 'serve') return 0;
     return { why: 'quota_unavailable', retryAtMs: this.#clock.nowMs() + OUT_OF_TIME_RETRY_MS };
   }
 

@@ -380,7 +380,7 @@ export class KeyHealth {
       if (verdict === 'failure' && this.#calm?.epoch === permit.epoch)
         this.#add({ kind: 'settle', permit: this.#calm, verdict: 'success', tenantId }, nowMs);
     }
-    this.#calm = null;
+    this.#calm = permit.probeId === null && verdict === 'success' ? permit : null;
     // A breaker that counts nothing says all the same what opened it.
     if (verdict === 'failure' && reasonCode !== null)
       this.#pending.lastError = { code: reasonCode, atMs: nowMs + this.#ports.offset.ms };

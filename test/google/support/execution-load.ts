@@ -1,12 +1,15 @@
 import { seeded } from '../../../local/kernel/seeded.ts';
 import type { Execution } from '../../../shared/execution/execution.ts';
 import { createExecution } from '../../../shared/execution/executor.ts';
+import { healthStates } from '../../../shared/execution/health.ts';
+import { executionMetrics } from '../../../shared/execution/metrics.ts';
 import type { ExecutionSettings, QuotaWindow } from '../../../shared/execution/policy.ts';
 import type { ExecutionClock, ExecutionStore } from '../../../shared/execution/ports.ts';
+import { quotaStates } from '../../../shared/execution/quota.ts';
 import { ProviderBase } from '../../../shared/execution/provider-base.ts';
 import { executionSettings } from '../../../shared/runtime/settings.ts';
 import type { Store } from '../../../shared/runtime/services.ts';
-import type { Ref } from '../../../shared/store/collection.ts';
+import type { Collection, Ref } from '../../../shared/store/collection.ts';
 import type { Ground } from './ground.ts';
 
 /*
@@ -27,24 +30,25 @@ export interface Load {
   readonly seed: number;
 }
 
-/** What a kind of document cost. */
-interface Cost {
-  reads: number;
-  writes: number;
+/** Of the documents of one kind. */
+export interface Cost {
+  readonly readsPerCall: number;
+  readonly writesPerCall: number;
+  /** To the one that took most, while it was written to. */
+  readonly writesPerS: number;
+  /** To one of them in its worst second. */
+  readonly writesPerSMax: number;
 }
 
 export interface LoadFigures {
   readonly calls: number;
   readonly served: number;
-  /** Of every call, what instances do at their end included. */
+  /** As the meter has it; what instances do at their end is in it. */
   readonly readsPerCall: number;
   readonly writesPerCall: number;
-  /** To the document that took most, on average and in its worst second. */
-  readonly writesPerS: number;
-  readonly writesPerSMax: number;
-  readonly busiest: string;
-  /** Per call, by kind of document. */
-  readonly by: Readonly<Record<string, Cost>>;
+  readonly quota: Cost;
+  readonly health: Cost;
+  readonly attempts: Cost;
 }
 
 const PROVIDER_MS = 50;
@@ -104,8 +108,9 @@ class Play {
   readonly #settings: ExecutionSettings;
   readonly #name = `load-${++loads}`;
   readonly #instances: Instance[];
-  readonly #costs = new Map<string, Cost>();
-  readonly #writesBySecond = new Map<string, Map<number, number>>();
+  /** By document. */
+  readonly #used = new Map<string, Use>();
+  #isEnding = false;
   #born = 0;
   #calls = 0;
   #served = 0;
@@ -127,25 +132,28 @@ class Play {
     const before = meter.read();
     this.#arrive(endMs);
     await this.#timeline.run(endMs + DRAIN_MS);
+    this.#isEnding = true;
     for (const { execution } of this.#instances) await this.#timeline.until(execution.close());
     const after = meter.read();
-    const [busiest, seconds] = [...this.#writesBySecond].toSorted(
-      (a, b) => sum(b[1]) - sum(a[1]),
-    )[0] ?? ['', new Map<number, number>()];
     return {
       calls: this.#calls,
       served: this.#served,
       readsPerCall: (after.reads - before.reads) / this.#calls,
       writesPerCall: (after.writes - before.writes) / this.#calls,
-      writesPerS: sum(seconds) / durationS,
-      writesPerSMax: Math.max(0, ...seconds.values()),
-      busiest,
-      by: Object.fromEntries(
-        [...this.#costs].map(([kind, { reads, writes }]) => [
-          kind,
-          { reads: reads / this.#calls, writes: writes / this.#calls },
-        ]),
-      ),
+      quota: this.#costOf(quotaStates),
+      health: this.#costOf(healthStates),
+      attempts: this.#costOf(executionMetrics),
+    };
+  }
+
+  #costOf({ path }: Collection<unknown>): Cost {
+    const used = [...this.#used].filter(([of]) => of.startsWith(`${path}/`));
+    const total = (count: (use: Use) => number) => sum(used.map(([, use]) => count(use)));
+    return {
+      readsPerCall: total(({ reads }) => reads) / this.#calls,
+      writesPerCall: total(({ writes }) => writes) / this.#calls,
+      writesPerS: Math.max(0, ...used.map(([, { bySecond }]) => rateOf(bySecond))),
+      writesPerSMax: Math.max(0, ...used.flatMap(([, { bySecond }]) => [...bySecond.values()])),
     };
   }
 
@@ -227,20 +235,34 @@ class Play {
     };
   }
 
-  #count({ collection, path }: Ref<unknown>, what: keyof Cost): void {
-    let cost = this.#costs.get(collection.path);
-    if (!cost) this.#costs.set(collection.path, (cost = { reads: 0, writes: 0 }));
-    cost[what]++;
-    if (what === 'reads') return;
-    let seconds = this.#writesBySecond.get(path);
-    if (!seconds) this.#writesBySecond.set(path, (seconds = new Map()));
+  #count({ path }: Ref<unknown>, what: 'reads' | 'writes'): void {
+    let use = this.#used.get(path);
+    if (!use) this.#used.set(path, (use = { reads: 0, writes: 0, bySecond: new Map() }));
+    use[what]++;
+    // That all end at once is the end of the simulation.
+    if (what === 'reads' || this.#isEnding) return;
     const second = Math.floor(this.#timeline.nowMs() / 1_000);
-    seconds.set(second, (seconds.get(second) ?? 0) + 1);
+    use.bySecond.set(second, (use.bySecond.get(second) ?? 0) + 1);
   }
 }
 
-const sum = (counts: ReadonlyMap<number, number>): number =>
-  [...counts.values()].reduce((all, count) => all + count, 0);
+interface Use {
+  reads: number;
+  writes: number;
+  /** Writes by the second. */
+  readonly bySecond: Map<number, number>;
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+
+/** Writes a second from the first to the last; over less than this, there is no rate. */
+const RATE_S_MIN = 30;
+
+function rateOf(bySecond: ReadonlyMap<number, number>): number {
+  const seconds = [...bySecond.keys()];
+  const lastedS = Math.max(...seconds) - Math.min(...seconds) + 1;
+  return lastedS >= RATE_S_MIN ? sum([...bySecond.values()]) / lastedS : 0;
+}
 
 interface Event {
   readonly atMs: number;
